@@ -1,0 +1,52 @@
+# `make help` lists what there is. Nothing is needed but python3 (3.11 or later) and make.
+
+KUBECONFIG  ?=
+CONTEXT     ?=
+CLUSTER     ?=
+REGISTRY    ?=
+PROBE_IMAGE ?=
+WORKERS     ?=
+NODES       ?=
+PROFILE     ?=
+REPORT      ?= report
+ARGS        ?=
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+
+# An option for each variable that has a value, quoted for the shell.
+quote   = '$(subst ','\'',$(1))'
+option  = $(if $(strip $(2)),$(1)=$(call quote,$(2)))
+target  = $(call option,--kubeconfig,$(KUBECONFIG)) $(call option,--context,$(CONTEXT)) $(call option,--cluster,$(CLUSTER))
+options = $(target) $(call option,--registry,$(REGISTRY)) $(call option,--probe-image,$(PROBE_IMAGE)) \
+          $(call option,--workers,$(WORKERS)) $(call option,--nodes,$(NODES)) $(call option,--profile,$(PROFILE)) \
+          $(call option,--report,$(REPORT))
+
+.PHONY: help conformance test lint images mutants clean-cluster environment
+
+help:
+	@$(PYTHON) tools/help.py
+
+conformance: environment
+	@$(RUN) -m conformance run $(options) $(ARGS)
+
+test: environment
+	@$(RUN) -m pytest -n auto $(ARGS)
+
+lint: environment
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+images: environment
+	@$(RUN) -m images --out build/images $(ARGS)
+
+mutants: environment
+	@$(RUN) -m tests.mutants $(call option,--report,$(REPORT)) $(ARGS)
+
+clean-cluster: environment
+	@$(RUN) -m conformance clean $(target) $(ARGS)
+
+environment:
+	@$(PYTHON) tools/environment.py $(VENV)

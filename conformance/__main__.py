@@ -1,0 +1,201 @@
+"""`python -m conformance`: run the checks, and read, list and compare what runs gave.
+
+run       run the checks against a target; ends with the exit codes of conformance.verdict.ExitCode
+report    draw the reports anew from a conformance.json
+list      every requirement with its checks
+diff      what changed between two reports
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import catalogue
+from conformance.options import CHOICES, PROFILE, split
+from conformance.records import RecordError
+from conformance.report import draw, read, terminal
+from conformance.report.diff import compare
+from conformance.report.model import ReportError
+from conformance.verdict import ExitCode, Profile
+
+ROOT = Path(__file__).parent.parent
+CHECKS = Path(__file__).parent / "checks"
+WORKERS = 4
+_QUIET_ADDOPTS = "--strict-config --strict-markers --import-mode=importlib"  # without those of the terminal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns the exit code."""
+    parser = _parser()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    ours, for_pytest = _split(given)
+    options = parser.parse_args(ours)
+    if for_pytest and options.command is not run:
+        parser.error("only `run` takes arguments for pytest after --")
+    try:
+        return int(options.command(options, for_pytest))
+    except (ReportError, RecordError) as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what stands after `--`."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return list(arguments[:place]), list(arguments[place + 1 :])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance", description="Does a cluster do what is documented about image volumes?"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("run", help="run the checks", epilog="Arguments after -- go to pytest.")
+    for choice in CHOICES:
+        one.add_argument(choice.flag, metavar=choice.metavar, help=f"{choice.help} [{choice.variable}]")
+    one.add_argument(
+        PROFILE.flag, choices=list(map(str, Profile)), help=f"{PROFILE.help} [{PROFILE.variable}]"
+    )
+    one.add_argument(
+        "--requirement", action="append", default=[], metavar="IDS", help="select these requirements only"
+    )
+    one.add_argument(
+        "--workers",
+        type=_count,
+        default=WORKERS,
+        metavar="N",
+        help=f"processes that run checks (default: {WORKERS}; 0: in this one)",
+    )
+    one.set_defaults(command=run)
+
+    one = commands.add_parser("report", help="draw the reports anew from a conformance.json")
+    one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("--to", type=Path, metavar="FOLDER", help="also write HTML and JUnit to FOLDER")
+    one.set_defaults(command=report)
+
+    one = commands.add_parser("list", help="every requirement with its checks")
+    one.add_argument("--markdown", action="store_true", help="the whole catalogue as a Markdown page")
+    one.set_defaults(command=list_requirements)
+
+    one = commands.add_parser("diff", help="what changed between two reports")
+    one.add_argument("before", type=Path, metavar="A")
+    one.add_argument("after", type=Path, metavar="B")
+    one.set_defaults(command=diff)
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+# --- commands: each takes its options and what stands after --, and returns the exit code
+
+
+def run(options: argparse.Namespace, for_pytest: Sequence[str]) -> int:
+    """Run the checks. Whatever pytest prints, the last line is the result."""
+    arguments = ["-q", "--no-header", "--tb=no", "-rN"]
+    for choice in (*CHOICES, PROFILE):
+        value = getattr(options, choice.name)
+        if value is not None:
+            arguments.append(f"{choice.flag}={value}")
+    if options.requirement:
+        arguments.append(f"--requirement={','.join(split(*options.requirement))}")
+    if options.workers:
+        arguments += ["-n", str(options.workers), "--dist", "loadgroup"]
+    code = _pytest([*arguments, *for_pytest])
+    if code == ExitCode.USAGE:
+        print(terminal.result_line("usage error", code), flush=True)
+    return code
+
+
+def report(options: argparse.Namespace, _: Sequence[str]) -> int:
+    """Draw the reports of an earlier run anew. Returns 0: the result of that run is in the text."""
+    found = read(options.file)
+    print("\n".join([*terminal.summary(found), terminal.final_line(found)]))
+    if options.to:
+        for file in draw(found, options.to):
+            print(f"wrote {file}")
+    return 0
+
+
+def list_requirements(options: argparse.Namespace, _: Sequence[str]) -> int:
+    """List every requirement with its strength, title and checks."""
+    demanded = catalogue.load()
+    if options.markdown:
+        print(catalogue.as_markdown(demanded), end="")
+        return 0
+    collected = _Collected()
+    code = _pytest(["--collect-only", "-p", "no:terminal", "-o", f"addopts={_QUIET_ADDOPTS}"], collected)
+    if collected.broken or code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        print("\n".join(["ERROR: the checks cannot be collected", *collected.broken]), file=sys.stderr)
+        return ExitCode.INTERNAL_ERROR
+    for area in demanded.areas:
+        print(f"{area.title}")
+        for name in area.requirements:
+            one = demanded[name]
+            print(f"  {one.id:<8} {one.strength:<8} {one.title}")
+            checks = collected.of(name)
+            print(
+                "".join(f"      {check}\n" for check in checks) if checks else "      not verified\n", end=""
+            )
+        print()
+    verified = sum(bool(collected.of(name)) for name in demanded)
+    print(f"{len(demanded)} requirements, {verified} verified")
+    return 0
+
+
+def diff(options: argparse.Namespace, _: Sequence[str]) -> int:
+    """Print what changed between two reports. Returns 1 if a verdict got worse, else 0."""
+    comparison = compare(read(options.before), read(options.after))
+    print("\n".join(comparison.lines()))
+    return int(comparison.worse)
+
+
+class _Collected:
+    """A pytest plugin that keeps which checks verify what."""
+
+    def __init__(self) -> None:
+        self.broken: list[str] = []
+        self._checks: Mapping[str, list[str]] = {}
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.broken.append(f"{report.nodeid}: {str(report.longrepr).strip()}")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        checks: Any = session.config.pluginmanager.getplugin("conformance-checks")
+        found: dict[str, list[str]] = {}
+        for one in checks.collected:
+            for name in one.requirements:
+                found.setdefault(name, []).append(one.check)
+        self._checks = found
+
+    def of(self, requirement: str) -> list[str]:
+        """The checks of a requirement; the cases of a parameterized one are counted, not listed."""
+        cases: dict[str, int] = {}
+        for check in self._checks.get(requirement, []):
+            name = check.partition("[")[0]
+            cases[name] = cases.get(name, 0) + 1
+        return [f"{name} ({count} cases)" if count > 1 else name for name, count in cases.items()]
+
+
+def _pytest(arguments: Sequence[str], *plugins: object) -> int:
+    """Run pytest on the checks with the suite's own settings."""
+    # The root conftest.py registers the plugin, which must not be imported before: pytest rewrites its
+    # assertions.
+    fixed = ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", str(CHECKS)]
+    return int(pytest.main([*fixed, *arguments], plugins=list(plugins)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""`@verifies`: which requirements a check verifies, and what a check must not carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from conformance.catalogue import Catalogue
+from conformance.options import near
+
+NAME = "verifies"
+_HELP = f"{NAME}(*ids): the requirements of the catalogue that the check verifies"
+
+# A skip is never a pass, an expected failure is the list of known defects, and a subtest has no verdict of
+# its own.
+_FORBIDDEN_MARKERS = ("skip", "skipif", "xfail")
+_FORBIDDEN_FIXTURES = ("subtests",)
+
+Check = TypeVar("Check", bound=Callable[..., Any])
+
+
+def verifies(*requirements: str) -> Callable[[Check], Check]:
+    """Mark a check with the ids of the requirements that it verifies, one at least.
+
+    Also usable for one case of a parameterized check: `pytest.param(..., marks=verifies("API-06"))`.
+    """
+    if not requirements or not all(isinstance(one, str) for one in requirements):
+        raise TypeError('verifies needs the ids of requirements: @verifies("SUB-03")')
+    return getattr(pytest.mark, NAME)(*requirements)  # type: ignore[no-any-return]  # pytest.mark is untyped
+
+
+def declare(config: pytest.Config) -> None:
+    """Make the marker known to pytest."""
+    config.addinivalue_line("markers", _HELP)
+
+
+def requirements_of(item: pytest.Item) -> tuple[str, ...]:
+    """The ids that a check verifies, each once; those of the function first."""
+    marks = reversed(list(item.iter_markers(NAME)))
+    return tuple(dict.fromkeys(one for mark in marks for one in mark.args))
+
+
+def is_check(item: pytest.Item, folder: Path) -> bool:
+    """Whether a collected item lies in the folder of the checks."""
+    return item.path.is_relative_to(folder)
+
+
+def mistakes(items: Iterable[pytest.Item], catalogue: Catalogue) -> list[str]:
+    """What is wrong with the checks as they are written, one line each."""
+    found: dict[str, None] = {}
+    for item in items:
+        place = item.nodeid.partition("[")[0]
+        requirements = requirements_of(item)
+        if not requirements:
+            found[f"{place}: verifies no requirement; say which: @verifies(...)"] = None
+        for one in requirements:
+            if one not in catalogue:
+                meant = near(one, list(catalogue))
+                hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
+                found[f"{place}: verifies {one}, which is not in the catalogue{hint}"] = None
+        for name in _FORBIDDEN_MARKERS:
+            if item.get_closest_marker(name):
+                found[
+                    f"{place}: is marked {name}, but a skip is no verdict: raise Unsupported or Inconclusive"
+                ] = None
+        for name in _FORBIDDEN_FIXTURES:
+            if name in getattr(item, "fixturenames", ()):
+                found[f"{place}: uses {name}, which have no verdict of their own: parameterize the check"] = (
+                    None
+                )
+    return list(found)
+
+
+def unknown_requirements(asked: Iterable[str], catalogue: Catalogue) -> list[str]:
+    """A line for each id that was asked for and does not exist, with those that may be meant."""
+    found = []
+    for one in asked:
+        if one not in catalogue:
+            meant = near(one, list(catalogue))
+            hint = f"; did you mean {' or '.join(meant)}?" if meant else "; see: python -m conformance list"
+            found.append(f"there is no requirement {one}{hint}")
+    return found

@@ -1,0 +1,224 @@
+"""A target made ready to be judged: reached, surveyed, with a test registry that its nodes can pull from; and left clean."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kubernetes import client as kubernetes_client
+
+from conformance import canary
+from conformance.options import Options
+from conformance.target import Target, missing_verbs, survey
+from fixtures.api import Api
+from fixtures.cluster import kind, kubeconfig
+from fixtures.cluster.reference import ReferenceProcess
+from fixtures.connection import Connection
+from fixtures.errors import PreflightRefused, UsageError
+from fixtures.evidence import Evidence
+from fixtures.manifests import Surroundings
+from fixtures.namespaces import Namespaces, run_labels, sweep, sweep_expired
+from fixtures.registry import process
+from fixtures.registry.client import RegistryControl
+from fixtures.repositories import Repositories
+from fixtures.workloads import Pods
+from images.probe import probe_image
+
+Json = dict[str, Any]
+
+DEFAULT_PROBE_IMAGE = "docker.io/library/python:3.12-alpine"
+DEFAULT_KUBECONFIG = "~/.kube/config"
+REFERENCE_NODES = 2
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(slots=True)
+class Session:
+    """See conformance.plugin.hooks.Session. A context for everything that has to be given back, in the reverse order."""
+
+    connection: Mapping[str, Any]
+    target: Mapping[str, Any]
+    secrets: Sequence[str]
+    _close: Callable[[], list[str]]
+
+    def close(self) -> list[str]:
+        """Remove everything of the run; a line for whatever resists."""
+        return self._close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A way to a cluster. kubeconfig: path or paths. faults: of the reference cluster."""
+
+    kubeconfig: str
+    context: str | None
+    reference: bool
+
+    def api(self, run: str) -> Api:
+        """A client of it."""
+        configuration: kubernetes_client.Configuration = kubeconfig.load(self.kubeconfig, self.context)
+        return Api(configuration, user_agent=f"image-volume-conformance/{run}")
+
+
+@dataclass(slots=True)
+class Opening:
+    """What has been opened so far: closed again, last first, when the session ends or cannot begin."""
+
+    stack: ExitStack = field(default_factory=ExitStack)
+    leftovers: list[str] = field(default_factory=list)
+
+    def close(self) -> list[str]:
+        """Close everything; return what could not be removed."""
+        self.stack.close()
+        return self.leftovers
+
+
+def start(options: Options) -> Session:
+    """Make the target ready. Raises UsageError or PreflightRefused, and then nothing is left behind."""
+    opening = Opening()
+    try:
+        return _start(options, opening)
+    except BaseException:
+        opening.close()
+        raise
+
+
+def _start(options: Options, opening: Opening) -> Session:
+    run = new_run_id()
+    reached = reach(options, opening)
+    api = reached.api(run)
+    target, others = survey(api, options.nodes, reference=reached.reference)
+    missing = missing_verbs(api)
+    if missing:
+        raise PreflightRefused(
+            "The kubeconfig's user may not do what every run needs: " + ", ".join(missing) + ". Grant these verbs and try again."
+        )
+    opening.stack.callback(lambda: opening.leftovers.extend(sweep(api, run)))
+    swept = sweep_expired(api)
+    registry = open_registry(options, api, opening)
+    image = options.probe_image or (
+        push_probe(registry, run, target.node.architecture) if reached.reference else DEFAULT_PROBE_IMAGE
+    )
+    connection = Connection(
+        run=run,
+        kubeconfig=reached.kubeconfig,
+        context=reached.context,
+        nodes=target.under_test,
+        architecture=target.node.architecture,
+        other_nodes=others,
+        probe_image=image,
+        registry_control=registry.control_url,
+        registry_token=registry.token,
+        registry_hosts=tuple(registry.hosts),
+    )
+    sighting = fly_canary(connection, api, registry)
+    facts = describe(target, registry, image, sighting, swept)
+    return Session(
+        connection=connection.to_json() | {"platform": dict(sighting.lacks)},
+        target=facts,
+        secrets=(registry.token,),
+        _close=opening.close,
+    )
+
+
+def new_run_id() -> str:
+    """A short random word that can be part of every name."""
+    alphabet = string.ascii_lowercase + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(6))
+
+
+# --- the cluster
+
+
+def reach(options: Options, opening: Opening) -> Reached:
+    """Find the way to the cluster that was named; with none named, start the reference cluster."""
+    chosen, _, detail = (options.cluster or "").partition(":")
+    if chosen and (options.kubeconfig or options.context):
+        raise UsageError("CLUSTER and KUBECONFIG or CONTEXT both name a cluster: give one of them.")
+    if chosen == "kind":
+        path = kind.kubeconfig(detail or "kind")
+        opening.stack.callback(path.unlink, missing_ok=True)
+        return Reached(kubeconfig=str(path), context=None, reference=False)
+    if chosen not in ("", "reference"):
+        raise UsageError(
+            f"There is no way to a cluster called {chosen!r}: CLUSTER is kind, kind:NAME, reference or reference:FAULT,FAULT."
+        )
+    if options.kubeconfig or options.context:
+        path_ = options.kubeconfig or str(Path(DEFAULT_KUBECONFIG).expanduser())
+        return Reached(kubeconfig=path_, context=options.context, reference=False)
+    faults = [fault for fault in detail.split(",") if fault]
+    reference = ReferenceProcess.start(nodes=REFERENCE_NODES, faults=faults)
+    opening.stack.callback(reference.stop)
+    return Reached(kubeconfig=reference.kubeconfig, context=None, reference=True)
+
+
+# --- the test registry
+
+
+def open_registry(options: Options, api: Api, opening: Opening) -> RegistryControl:
+    """Start the test registry where the nodes reach it: in this process's care, at an address given or on loopback."""
+    scheme, _, address = (options.registry or "").partition("://")
+    if options.registry and scheme != "runner":
+        raise UsageError(f"REGISTRY={options.registry} is not understood: give runner://HOST:PORT.")
+    if address:
+        host, port = split_address(address)
+        listen = [f"{host}:{port}", f"{host}:{port + 1}"]
+        running = process.start(*listen, ports=range(port + 2, port + 9))
+    else:
+        running = process.start("127.0.0.1:0", "127.0.0.1:0")
+    opening.stack.callback(running.stop)
+    return running.control
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """HOST:PORT as a pair. UsageError where it is not one."""
+    parts = urlsplit(f"//{address}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not parts.hostname or not port or parts.path or port > 65535 - 8:
+        raise UsageError(f"REGISTRY=runner://{address} is not runner://HOST:PORT.")
+    return parts.hostname, port
+
+
+def push_probe(registry: RegistryControl, run: str, architecture: str) -> str:
+    """Build the probe image from the running interpreter and push it: the reference cluster has no other registry."""
+    repository = f"{run}/probe"
+    registry.push(probe_image(), repository, "v1")
+    return f"{registry.hosts[0]}/{repository}:v1"
+
+
+# --- the canary
+
+
+def fly_canary(connection: Connection, api: Api, registry: RegistryControl) -> canary.Sighting:
+    """See what the target does with an image volume and a subPath."""
+    evidence = Evidence()
+    namespaces = Namespaces(api, connection.run, "preflight")
+    around = Surroundings(
+        node=connection.nodes[0], probe_image=connection.probe_image, labels=run_labels(connection.run)
+    )
+    pods = Pods(api, evidence, namespaces.at("restricted"), "canary", around)
+    repositories = Repositories(registry, evidence, connection.registry_hosts, f"{connection.run}-canary")
+    try:
+        return canary.fly(pods, repositories.new("canary"))
+    finally:
+        pods.remove_all()
+
+
+def describe(target: Target, registry: RegistryControl, image: str, sighting: canary.Sighting, swept: list[str]) -> Json:
+    """What the report says of the target."""
+    return target.to_json() | {
+        "registry": list(registry.hosts),
+        "probe_image": image,
+        "lacks": dict(sighting.lacks),
+        "remark": sighting.remark,
+        "swept": swept,
+    }

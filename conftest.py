@@ -1,0 +1,3 @@
+"""Registers the suite's plugin and the checks' fixtures; nothing else belongs here."""
+
+pytest_plugins = ["conformance.plugin", "fixtures.plugin"]
