@@ -27,7 +27,13 @@ SUB_PATH = "sub-path"
 WHOLE, BELOW = "whole", "below"
 SUB = "site"
 SECONDS = 60.0
-PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "InvalidImageName", "ImageInspectError")
+PULL_REASONS = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "RegistryUnavailable",
+    "InvalidImageName",
+    "ImageInspectError",
+)
 NO_DRIVER = "no volume plugin matched"
 
 
@@ -116,9 +122,13 @@ def api_lack(answer: Response) -> Lack | None:
     warned = "; ".join(answer.warnings)
     made = next((v for v in answer.body["spec"].get("volumes") or [] if v["name"] == "volume"), None)
     if made is None:
-        return lost("the API server drops image volumes and their mounts without a word (feature gate ImageVolume off)")
+        return lost(
+            "the API server drops image volumes and their mounts without a word (feature gate ImageVolume off)"
+        )
     instead = ", ".join(key for key in made if key != "name")
-    return lost(f"the API server makes an {instead} of an image volume" + (f", warning: {warned}" if warned else ""))
+    return lost(
+        f"the API server makes an {instead} of an image volume" + (f", warning: {warned}" if warned else "")
+    )
 
 
 def watch(canary: Pod) -> tuple[str, dict[str, Refusal]]:

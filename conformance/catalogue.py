@@ -62,16 +62,17 @@ NEEDS = (
     "kubectl",
     "admission webhook",
 )
-PLATFORM_FAULTS = (
-    "api-drops-image-volumes",
-    "api-unknown-image-field",
-    "no-volume-driver",
-    "empty-directory",
-    "silent-without-support",
-    "containerd-1.7",
-    "crio-1.30",
-)
-"""Faults that leave a target without image volumes: whatever needs "mount" cannot pass there, listed or not."""
+PLATFORM_FAULTS: Mapping[str, str] = {
+    "api-drops-image-volumes": "mount",
+    "api-unknown-image-field": "mount",
+    "no-volume-driver": "mount",
+    "empty-directory": "mount",
+    "silent-without-support": "mount",
+    "containerd-1.7": "mount",
+    "crio-1.30": "mount",
+    "sub-path-ignored": "sub-path",
+}
+"""Faults that take a whole feature away, and the need that they leave unmet: nothing that has it can pass, listed or not."""
 
 FOLDER = Path(__file__).with_name("requirements")
 
@@ -98,7 +99,7 @@ class Requirement:
 
     area: the name of its area's file. since, until: component or "gate" to a release line or a gate's name; until is
     inclusive. unsupported: its own text, else its area's. faults: what must make it fail (for OBSERVED: must change the
-    recorded value), without those that platform_faults imply; see Catalogue.hit_by.
+    recorded value), without those that PLATFORM_FAULTS imply; see Catalogue.hit_by.
     """
 
     id: str
@@ -162,15 +163,11 @@ class Catalogue(Mapping[str, Requirement]):
         return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
     def hit_by(self, fault: str) -> tuple[str, ...]:
-        """The ids that must not pass on a target with `fault`: those that name it and, for one of PLATFORM_FAULTS, all
-        that need "mount". OBSERVED ones among them don't fail; the value that they record must change.
+        """The ids that must not pass on a target with `fault`: those that name it, and those whose need a platform fault
+        takes away. OBSERVED ones among them don't fail; the value that they record must change.
         """
-        platform = fault in PLATFORM_FAULTS
-        return tuple(
-            requirement.id
-            for requirement in self.values()
-            if fault in requirement.faults or (platform and "mount" in requirement.needs)
-        )
+        lost = PLATFORM_FAULTS.get(fault)
+        return tuple(one.id for one in self.values() if fault in one.faults or lost in one.needs)
 
 
 def load(folder: Path = FOLDER, *, faults: Path | None = None) -> Catalogue:

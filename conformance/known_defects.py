@@ -17,7 +17,9 @@ COMPONENTS = ("kubernetes", "containerd", "cri-o")
 FILE = Path(__file__).with_name("known_defects.toml")
 
 _VERSION = re.compile(
-    r"v?(?P<release>[0-9]+(\.[0-9]+)*)(-(?P<stage>alpha|beta|rc)\.?(?P<serial>[0-9]+)?)?(?P<rest>[-+.~].*)?"
+    r"v?(?P<release>[0-9]+(\.[0-9]+)*)"
+    r"(-(?P<stage>alpha|beta|rc)\.?(?P<serial>[0-9]+)?(\.[0-9]+)*)?"
+    r"([-+~].*)?"
 )
 _CLAUSE = re.compile(r"(?P<operator>>=|<=|==|>|<)\s*(?P<version>\S+)")
 _STAGES = ("alpha", "beta", "rc", "")  # in order; "" is the release itself

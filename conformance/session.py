@@ -97,7 +97,9 @@ def _start(options: Options, opening: Opening) -> Session:
     missing = missing_verbs(api)
     if missing:
         raise PreflightRefused(
-            "The kubeconfig's user may not do what every run needs: " + ", ".join(missing) + ". Grant these verbs and try again."
+            "The kubeconfig's user may not do what every run needs: "
+            + ", ".join(missing)
+            + ". Grant these verbs and try again."
         )
     opening.stack.callback(lambda: opening.leftovers.extend(sweep(api, run)))
     swept = sweep_expired(api)
@@ -213,7 +215,9 @@ def fly_canary(connection: Connection, api: Api, registry: RegistryControl) -> c
         pods.remove_all()
 
 
-def describe(target: Target, registry: RegistryControl, image: str, sighting: canary.Sighting, swept: list[str]) -> Json:
+def describe(
+    target: Target, registry: RegistryControl, image: str, sighting: canary.Sighting, swept: list[str]
+) -> Json:
     """What the report says of the target."""
     return target.to_json() | {
         "registry": list(registry.hosts),

@@ -10,14 +10,15 @@ from typing import Any
 
 from conformance.verdict import Finding, Kind, Outcome, Verdict
 
-# Of several requirements of one check, the worst gives the check's word in the terminal.
+# Of several requirements of one check, the worst gives the check's word in the terminal; of the phases of one
+# check, the worst is its finding, so that a check which was not run does not pass by being torn down well.
 _WORST_FIRST = (
     Verdict.FAIL,
     Verdict.INCONCLUSIVE,
     Verdict.UNSUPPORTED,
+    Verdict.NOT_SELECTED,
     Verdict.PASS,
     Verdict.OBSERVED,
-    Verdict.NOT_SELECTED,
 )
 
 

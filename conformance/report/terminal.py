@@ -51,7 +51,7 @@ def header(target: Json) -> list[str]:
         for node in target.get("nodes") or []
         if node["name"] in under_test
     ]
-    return lines
+    return [printable(line) for line in lines]
 
 
 def summary(report: Json, *, width: int = 100) -> list[str]:
@@ -68,7 +68,15 @@ def summary(report: Json, *, width: int = 100) -> list[str]:
         if ids:
             lines += ["", *_wrapped(f"{len(ids)} {heading}: {', '.join(ids)}", width)]
     lines += ["", *_facts(report["run"], width), "", *_wrapped(report["result"]["sentence"], width)]
-    return lines
+    return [printable(line) for line in lines]
+
+
+def printable(text: str) -> str:
+    """A text that does nothing to a terminal: control characters, and what no stream carries, become their numbers.
+
+    Reasons hold what a target said, and a target may say anything.
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def final_line(report: Json) -> str:

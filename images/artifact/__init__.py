@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from images.oci.image import Artifact, ArtifactFile, Image, Index
 from images.oci.layer import Layer, file
+from images.oci.stamp import labels
 from images.platforms import FOREIGN, NODES
 
 UNTITLED = "a layer without a title"
@@ -39,7 +40,7 @@ def escaping(build: str = "1", *, titles: Mapping[str, str] | None = None) -> Ar
 def oras_example(build: str = "1", *, architecture: str = "amd64") -> Image:
     """The example of KEP-4639, section ORAS: an image's config without `rootfs`, and two tar layers."""
     layers = [Layer([file("dir/file", f"1, build {build}\n")]), Layer([file("file", f"2, build {build}\n")])]
-    return Image(layers, rootfs=False, architecture=architecture)
+    return Image(layers, config=labels(build), rootfs=False, architecture=architecture)
 
 
 def tar_layers(build: str = "1") -> Artifact:
@@ -50,11 +51,11 @@ def tar_layers(build: str = "1") -> Artifact:
 
 
 def per_platform(build: str = "1") -> Index:
-    """An index with an artifact for each platform; each holds `platform.txt`."""
+    """An index with an artifact for each platform; each holds `platform.txt`, which names it."""
     return Index(
         {
             platform: Artifact(
-                [ArtifactFile(title="platform.txt", data=f"{platform}\n".encode())],
+                [ArtifactFile(title="platform.txt", data=f"{platform}, build {build}\n".encode())],
                 annotations={"build": build, "platform": platform},
             )
             for platform in (FOREIGN, *NODES)

@@ -61,7 +61,7 @@ def _base(build: str, large: int) -> list[Member]:
         file("types/directory-file-directory/first.txt", "must not come back with the name\n"),
         file("links/one", "three names, one file\n"),
         hardlink("links/two", "links/one"),
-        hardlink("links/below-three", "links/one"),
+        hardlink("links/three", "links/one"),
     ]
 
 

@@ -87,11 +87,10 @@ def test_count_holds_under_parallel_requests(
     """Exactly `count` requests are hit, however many come at once."""
     statuses: list[int] = []
     with control.faulty(Fault(repository, status=503, count=5)):
+        clients = [web_at(registry.hosts[0]) for _ in range(20)]
         threads = [
-            threading.Thread(
-                target=lambda web=web_at(registry.hosts[0]): statuses.append(web.send("HEAD", blob).status)
-            )
-            for _ in range(20)
+            threading.Thread(target=lambda web=web: statuses.append(web.send("HEAD", blob).status))
+            for web in clients
         ]
         for thread in threads:
             thread.start()
@@ -113,9 +112,11 @@ def test_challenge_is_not_hit(control: RegistryControl, web: Web, repository: st
 def test_authentication_itself_can_fail(
     control: RegistryControl, web: Web, repository: str, kind: str
 ) -> None:
-    """The token endpoint and `/v2/` can be broken too."""
+    """The token endpoint and `/v2/` can be broken too, but only if that is said."""
     path = f"/token?scope=repository:{repository}:pull" if kind == "token" else "/v2/"
     pattern = repository if kind == "token" else "*"
+    with control.faulty(Fault(pattern, status=503, host=web.host)):
+        assert web.get(path).status != 503
     with control.faulty(Fault(pattern, kinds=(kind,), status=503, host=web.host)):
         assert web.get(path).status == 503
 
@@ -201,7 +202,7 @@ def test_stall_before_ends_when_healed(
     """A stalled request is in the record without a status; healing lets it go on to its good end."""
     number = control.add_fault(Fault(repository, stall_before=True))
     answers: list[bytes] = []
-    thread = threading.Thread(target=lambda: answers.append(web.get(blob).data))
+    thread = threading.Timer(0.2, lambda: answers.append(web.get(blob).data))
     thread.start()
     waiting = control.wait_for_request(lambda r: r.fault == number, deadline=10, repository=repository)
     assert (waiting.status, waiting.ended) == (None, False)
@@ -227,6 +228,9 @@ def test_stall_ends_when_the_client_leaves(
         web = Web(registry.hosts[0])
         answer = web.pool.request("GET", f"http://{web.host}{blob}", preload_content=False)
         assert answer.read(1000) == DATA[:1000]
+        control.wait_for_request(
+            lambda r: r.bytes == 1000 and not r.ended, deadline=10, repository=repository
+        )
         answer.close()
         web.pool.clear()
         request = control.wait_for_request(
@@ -241,11 +245,11 @@ def test_slow(control: RegistryControl, web: Web, repository: str, blob: str) ->
         began = time.monotonic()
         assert web.get(blob).data == DATA
         assert 0.45 <= time.monotonic() - began < 5
-    control.add_fault(Fault(repository, slow=10))
+    number = control.add_fault(Fault(repository, slow=10))
     answers: list[bytes] = []
     thread = threading.Thread(target=lambda: answers.append(web.get(blob).data))
     thread.start()
-    control.wait_for_request(lambda r: r.bytes > 0 and not r.ended, deadline=10, repository=repository)
+    control.wait_for_request(lambda r: r.fault == number, deadline=10, repository=repository)
     control.heal(repository)
     thread.join(10)
     assert answers == [DATA]
@@ -287,7 +291,7 @@ def test_impossible_faults_are_refused(fields: dict[str, object], text: str) -> 
 
 def test_server_refuses_impossible_faults(control: RegistryControl) -> None:
     """The control API answers a wrong fault with the reason, as an error of the suite and not of the target."""
-    with pytest.raises(RegistryError, match="KeyError|missing|repository"):
+    with pytest.raises(RegistryError, match="repository"):
         control._call("POST", "/control/faults", {"status": 500})
 
 

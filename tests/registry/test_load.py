@@ -21,10 +21,16 @@ PULLS = 200
 LARGE = 200 * 1024 * 1024
 
 
+def address_of(host: str) -> tuple[str, int]:
+    """Split HOST:PORT."""
+    name, _, port = host.rpartition(":")
+    return name, int(port)
+
+
 def pull(host: str, repository: str, headers: dict[str, str]) -> list[str]:
     """Pull as containerd does, over one connection that is kept: HEAD the tag, GET the manifest, GET the blobs."""
     with urllib3.HTTPConnectionPool(
-        *host.split(":"), maxsize=1, block=True, retries=False, timeout=60
+        *address_of(host), maxsize=1, block=True, retries=False, timeout=60
     ) as pool:
         head = pool.request("HEAD", f"/v2/{repository}/manifests/v1", headers=headers)
         digest = head.headers["Docker-Content-Digest"]
@@ -97,7 +103,7 @@ def test_memory_does_not_grow_with_blobs(tmp_path: Path) -> None:
 
     with running(storage=tmp_path) as registry:
         before = peak_memory(registry.pid)
-        with urllib3.HTTPConnectionPool(*registry.hosts[0].split(":"), retries=False, timeout=120) as pool:
+        with urllib3.HTTPConnectionPool(*address_of(registry.hosts[0]), retries=False, timeout=120) as pool:
             headers = {"X-Run-Token": registry.token, "Content-Length": str(LARGE)}
             pushed = pool.request(
                 "POST", f"/v2/large/blobs/uploads/?digest={digest}", body=pieces(), headers=headers

@@ -138,7 +138,8 @@ def test_control_defaults_to_the_first_address(tmp_path: Path) -> None:
     environment = {**os.environ, TOKEN_VARIABLE: "t"}
     command = [sys.executable, "-I", str(process.SERVER), "--until-stdin-closes", "--storage", str(tmp_path)]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        registry = process._announced(server, "t", (tmp_path / "log").open("w+b"))
+        with (tmp_path / "log").open("w+b") as errors:
+            registry = process._announced(server, "t", errors)
         assert registry.control_url == f"http://{registry.hosts[0]}"
         control = registry.control
         control.set_access("a", Access(users={}))

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fixtures.errors import TimedOut
-from fixtures.registry.client import Access, Fault, RegistryControl
+from fixtures.registry.client import Access, Fault, RegistryControl, Request
 from fixtures.registry.process import Running
 from tests.registry.conftest import Web, WebAt, basic
 
@@ -163,7 +163,7 @@ def test_waiting_ends_with_the_request(control: RegistryControl, web: Web, repos
     calls = itertools.count(1)
     seen = 0
 
-    def condition(requests: list[object]) -> bool:
+    def condition(requests: list[Request]) -> bool:
         nonlocal seen
         seen = next(calls)
         return len(requests) == 2

@@ -24,9 +24,7 @@ GOOD, BAD = "ann:right", "ann:wrong"
 
 def copy(source: str, target: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run skopeo copy without any credential of the person who runs the tests."""
-    command = [SKOPEO or "", "copy", "--quiet", "--authfile", "/dev/null", *options, source, target]
-    if "--authfile" in command:  # an empty file is not valid JSON: no file is right
-        del command[3:5]
+    command = [SKOPEO or "", "copy", "--quiet", *options, source, target]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -131,7 +129,7 @@ def test_push_with_the_run_token(
         (Fault("", status=500), "500 Internal Server Error"),
         (Fault("", status=403), "denied"),
         (Fault("", kinds=("manifest",), status=404), "fault"),
-        (Fault("", kinds=("blob",), corrupt=True), "[Dd]igest"),
+        (Fault("", kinds=("blob",), corrupt=True), "igest"),
         (Fault("", kinds=("blob",), reset_after_bytes=10), "reset"),
         (Fault("", kinds=("token",), status=503), "503"),
     ],
@@ -144,7 +142,7 @@ def test_faults_fail_the_pull(
     with control.faulty(Fault.from_json(fields)):
         done = pull(registry.hosts[BEARER], pushed, tmp_path)
         assert done.returncode == 1
-        assert text.strip("[]Dd") in done.stderr
+        assert text in done.stderr
     assert pull(registry.hosts[BEARER], pushed, tmp_path).returncode == 0
 
 

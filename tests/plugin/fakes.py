@@ -1,6 +1,6 @@
 """A catalogue, a target and known defects for the tests of the plugin, registered in place of the real ones.
 
-A test of the plugin runs pytest in a folder of its own; there, `-p tests.plugin_fakes` answers the plugin's
+A test of the plugin runs pytest in a folder of its own; there, `-p tests.plugin.fakes` answers the plugin's
 questions. What a test wants to be different, it writes to `fake.json` in that folder:
 
     target, connection, secrets   what the session says
