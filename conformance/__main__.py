@@ -194,6 +194,7 @@ def _pytest(arguments: Sequence[str], *plugins: object) -> int:
     # The root conftest.py registers the plugin, which must not be imported before: pytest rewrites its
     # assertions.
     fixed = ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", str(CHECKS)]
+    fixed += ["-p", "no:hypothesispytest"]  # no check uses it, and it takes a second to load
     return int(pytest.main([*fixed, *arguments], plugins=list(plugins)))
 
 

@@ -152,8 +152,9 @@ class Controller:
         """Sweep and report, after xdist has ended its workers and before the terminal prints its summary."""
         with sweeping():
             answer = yield
-            if exitstatus == ExitCode.INTERRUPTED:
-                self._cut = self._cut or (Word.INTERRUPTED, str(session.shouldstop or ""))
+            stopped = session.shouldfail or session.shouldstop  # by -x or --maxfail
+            if exitstatus == ExitCode.INTERRUPTED or stopped:
+                self._cut = self._cut or (Word.INTERRUPTED, str(stopped or ""))
             elif exitstatus == ExitCode.INTERNAL_ERROR:
                 self._cut = self._cut or (Word.INTERNAL_ERROR, "")
             self._finish()

@@ -72,7 +72,8 @@ def summary(report: Json, *, width: int = 100) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """A text that does nothing to a terminal: control characters, and what no stream carries, become their numbers.
+    """A text that does nothing to a terminal: control characters, and what no stream carries, become their
+    numbers.
 
     Reasons hold what a target said, and a target may say anything.
     """

@@ -4,14 +4,15 @@ A test of the plugin runs pytest in a folder of its own; there, `-p tests.plugin
 questions. What a test wants to be different, it writes to `fake.json` in that folder:
 
     target, connection, secrets   what the session says
-    start                         [class of fixtures.errors, text]: what starting it raises
-    leftovers                     what closing it returns
+    start, exit_code              [class of fixtures.errors, text]: what starting it raises, with that
+    attribute leftovers, slow_close         what closing it returns; whether it waits for a file `told`
     defects                       [[requirement, component, versions]]
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,9 +94,16 @@ class FakeSession:
     connection: Mapping[str, Any] = field(default_factory=dict)
     secrets: Sequence[str] = ()
     leftovers: Sequence[str] = ()
+    slow_close: bool = False
 
     def close(self) -> Sequence[str]:
         """Leave a trace of having been closed."""
+        if self.slow_close:
+            Path("sweeping").touch()
+            deadline = time.monotonic() + 30
+            while not Path("told").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            time.sleep(0.1)  # the signal is on its way before the file is there
         with CLOSED.open("a", encoding="utf-8") as file:
             file.write("closed\n")
         return self.leftovers
@@ -107,7 +115,10 @@ def pytest_conformance_session(options: Options) -> FakeSession:  # noqa: ARG001
     wanted.pop("defects", None)
     if "start" in wanted:
         name, text = wanted["start"]
-        raise getattr(errors, name)(text)
+        error = getattr(errors, name)(text)
+        if "exit_code" in wanted:
+            error.exit_code = wanted["exit_code"]
+        raise error
     return FakeSession(**wanted)
 
 

@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
+PLUGINS = ("xdist", "allure_pytest", "conformance.plugin", "tests.plugin.fakes")
+
 HEAD = """
 import pytest
 from conformance.plugin import verifies
@@ -23,13 +25,13 @@ from fixtures.errors import Inconclusive, Unsupported
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A run that has ended. report: conformance.json, empty if none was written."""
+    """A run that has ended. report: conformance.json, empty if none was written. sweeps: how often the session was closed."""
 
     code: int
     out: str
     err: str
     report: Mapping[str, Any]
-    folder: Path
+    sweeps: int
 
     def verdict(self, requirement: str) -> str:
         """The verdict of a requirement, with its kind if it has one."""
@@ -40,12 +42,6 @@ class Done:
         """A requirement of the report."""
         found: Mapping[str, Any] = next(one for one in self.report["requirements"] if one["id"] == name)
         return found
-
-    @property
-    def sweeps(self) -> int:
-        """How often the session was closed."""
-        trace = self.folder / "closed.txt"
-        return len(trace.read_text(encoding="utf-8").splitlines()) if trace.exists() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +76,14 @@ class Suite:
     @property
     def options(self) -> list[str]:
         """The options that put the plugin and its fakes into a run of pytest."""
-        plugins = ["-p", "conformance.plugin", "-p", "tests.plugin.fakes"]
+        plugins = [part for name in PLUGINS for part in ("-p", name)]
         return [*plugins, "--import-mode=importlib", "-p", "no:cacheprovider"]
 
     def done(self, code: int, out: str, err: str) -> Done:
         """Read what a run left."""
         file = self.folder / "report" / "conformance.json"
         report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        return Done(code=code, out=out, err=err, report=report, folder=self.folder)
+        trace = self.folder / "closed.txt"
+        sweeps = len(trace.read_text(encoding="utf-8").splitlines()) if trace.exists() else 0
+        trace.unlink(missing_ok=True)
+        return Done(code=code, out=out, err=err, report=report, sweeps=sweeps)
