@@ -339,7 +339,8 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
     unselected = sum(row.required and row.deselected for row in rows)
     if unselected:
         judged = sum(row.required and row.judgement.verdict in (Verdict.PASS, Verdict.WAIVED) for row in rows)
-        said.append(f"in the {judged} required requirements that were judged; {unselected} were not selected")
+        judged_ones = f"{judged} required requirement{'s' if judged != 1 else ''}"
+        said.append(f"as far as the {judged_ones} judged; {unselected} not selected")
     waived = _ids(rows, Verdict.WAIVED)
     if waived:
         said.append(_counted(waived, "known upstream defect", "known upstream defects"))

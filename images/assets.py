@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from images import artifact, empty, hello, hostile, layered, oddities, platforms, probe, scale, site, subpaths
+from images import artifact, empty, hostile, layered, oddities, platforms, probe, scale, site, subpaths
 from images.oci.image import Reference
 
 ASSETS: Mapping[str, Callable[[], Reference]] = {
     "artifact": artifact.image,
     "empty": empty.image,
-    "hello": hello.image,
     "hostile": hostile.image,
     "layered": layered.image,
     "oddities": oddities.image,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -44,7 +44,8 @@ class Controller:
         self.report: Mapping[str, Any] | None = None
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self._ready = False
+        self._pytest: pytest.Session | None = None
+        self._prepared = False
         self._collected = False
         self._broken: list[str] = []
         self._cut: tuple[Word, str] | None = None
@@ -54,13 +55,26 @@ class Controller:
 
     # --- before the checks
 
-    @pytest.hookimpl(
-        trylast=True
-    )  # after pytest's own, and before xdist's, which is last too and starts the workers
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Collect the checks, so that mistakes are found before a cluster is touched, then make the target
-        ready.
-        """
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Prepare the run, after every other plugin is ready."""
+        self._pytest = session
+        answer = yield
+        if not self._prepared:
+            self._prepare()
+        return answer
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self) -> None:
+        """Prepare the run, just before xdist starts its workers."""
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Collect the checks, so that mistakes show before a cluster is touched; make the target ready."""
+        self._prepared = True
+        session = self._pytest
+        if session is None:
+            raise RuntimeError("there is no session of pytest")
         if self.config.pluginmanager.hasplugin("dsession"):
             session.perform_collect()  # workers collect for themselves; the controller must know the same
         else:
@@ -101,7 +115,6 @@ class Controller:
         self.session = session
         read_platform(session.connection)
         self.checks.connect(self.payload())
-        self._ready = True
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
         if reporter:
             for line in terminal.header(session.target):

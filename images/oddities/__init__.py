@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from images import programs
 from images.oci.image import Image
 from images.oci.layer import Compression, Layer, Member, device, directory, fifo, file, hardlink, symlink
 from images.oci.stamp import labels, stamp
+from images.oddities import programs
 
 NAMES = (
     "plain",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from images import artifact, empty, hello, hostile, layered, oddities, platforms, scale, site, subpaths
+from images import artifact, empty, hostile, layered, oddities, platforms, scale, site, subpaths
 from images.assets import ASSETS
 from images.oci.image import Image, Index, Reference
 from images.oci.layer import MTIME
@@ -25,7 +25,6 @@ BUILDERS: dict[str, Callable[[str], Reference]] = {
     "artifact, per platform": artifact.per_platform,
     "artifact, escaping": artifact.escaping,
     "empty": empty.image,
-    "hello": hello.image,
     "hostile": hostile.image,
     "layered": layered.image,
     "oddities": oddities.image,
@@ -38,7 +37,7 @@ BUILDERS: dict[str, Callable[[str], Reference]] = {
     "subpaths": subpaths.image,
 }
 every = pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS.keys())
-SINGLE = [site.image(), oddities.image(xattrs=True), subpaths.image(), hello.image()]
+SINGLE = [site.image(), oddities.image(xattrs=True), subpaths.image()]
 
 
 def digests(image: Reference) -> set[str]:
@@ -68,7 +67,7 @@ def test_blobs_are_what_their_descriptors_say(build: Callable[[str], Reference])
         assert blob.size == len(blob.data)
 
 
-@pytest.mark.parametrize("image", SINGLE, ids=["site", "oddities", "subpaths", "hello"])
+@pytest.mark.parametrize("image", SINGLE, ids=["site", "oddities", "subpaths"])
 def test_a_tar_reader_finds_the_tree(image: Image) -> None:
     """What the layer's tar says of each entry, read by Python's own reader, is what the tree promises."""
     (layer,) = image.layers

@@ -1,4 +1,4 @@
-"""images/programs.py: the hand-written programs are what a kernel runs."""
+"""images/oddities/programs.py: the hand-written programs are what a kernel runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from images import programs
+from images.oddities import programs
 from images.probe import elf
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())

@@ -25,7 +25,7 @@ from fixtures.errors import Inconclusive, Unsupported
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A run that has ended. report: conformance.json, empty if none was written. sweeps: how often the session was closed."""
+    """A run that has ended. report: conformance.json, or empty. sweeps: how often the session was closed."""
 
     code: int
     out: str

@@ -40,7 +40,7 @@ pytest_plugins = ["pytester"]
     ],
 )
 def test_what_a_check_raises_becomes_its_verdict(suite: Suite, body: str, verdict: str, reason: str) -> None:
-    """Only the check's own assertion blames the target; a refusal is unsupported; all else is inconclusive."""
+    """Only the check's own assertion blames the target; a refusal is unsupported; all else inconclusive."""
     suite.checks(f"""
         @verifies("SUB-01")
         def test_it():
@@ -73,7 +73,7 @@ def test_an_assertion_in_a_fixture_blames_nobody(suite: Suite, when: str) -> Non
 
 
 def test_an_assertion_in_a_library_blames_nobody(suite: Suite) -> None:
-    """An AssertionError that the check's own file does not raise is inconclusive, also in the check's call."""
+    """An AssertionError that the check's own file does not raise is inconclusive, also in its call."""
     (suite.folder / "library.py").write_text(
         "def parse():\n    assert False, 'unreachable'\n", encoding="utf-8"
     )
@@ -252,7 +252,7 @@ def test_odd_names_in_evidence_survive(suite: Suite) -> None:
 
 
 def test_a_known_defect_waives_a_failure(suite: Suite) -> None:
-    """A failure on the list for the target's versions is waived, named in the result, and keeps its reason."""
+    """A failure on the list for the target's versions is waived, named in the result, with its reason."""
     suite.target(defects=[["SUB-01", "containerd", ">=2.1,<2.4"]])
     suite.checks("""
         @verifies("API-01")

@@ -1,0 +1,162 @@
+"""Sharing: one image on a node serves all its Pods, and none of them takes it from another."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from conformance.plugin import verifies
+from fixtures.api import Api, ApiError
+from fixtures.errors import Inconclusive, TimedOut
+from fixtures.evidence import Evidence
+from fixtures.manifests import HOLD, Json, mounting, tree
+from fixtures.repositories import Asset, Repositories
+from fixtures.workloads import Answers, Pods
+from images import layered as layered_asset
+from images import site as site_asset
+from images.oci.content import Noise
+from images.oci.image import Image
+from images.oci.layer import Layer, file
+from images.tree import Tree
+
+MEBIBYTE = 1 << 20
+
+
+def holding(reference: str) -> Json:
+    """A Pod that shows the volume and how it is mounted, and stays."""
+    return mounting(reference, tree(), ("mounts", "/vol"), HOLD)
+
+
+@verifies("SHARE-01")
+def test_each_layer_is_downloaded_once(root_pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given an image of four layers that the node has not, when ten Pods mount it, then each layer is downloaded once.
+    Control: every one of them shows the image."""
+    asset = repositories.new("layered").push(layered_asset.image(build))
+    first = root_pods.started(holding(asset.reference))
+    others = [root_pods.create(holding(asset.reference)) for _ in range(9)]
+    for pod_ in others:
+        pod_.settle()
+
+    assert asset.repository.requests().downloads(asset.layers) == dict.fromkeys(asset.layers, 1)
+    for pod_ in [first, *others]:
+        assert pod_.answers().tree() == asset.tree
+
+
+def lower_directories(answers: Answers) -> list[str]:
+    """The host directories of which the mount at /vol is made: lowerdir of its overlay. Inconclusive where it is no overlay."""
+    for mounted in answers.of("mounts", "/vol"):
+        if mounted["point"] == "/vol" and mounted["type"] == "overlay":
+            found = re.findall(r"(?:^|,)lowerdir\+?=([^,]*)", mounted["super"])
+            if found:
+                return [directory for part in found for directory in part.split(":")]
+    raise Inconclusive("the mount is no overlay, so its mountinfo names no lower directories", missing="an overlay file system")
+
+
+@verifies("SHARE-02")
+def test_pods_share_the_directories_on_disk(pods: Pods, site: Asset) -> None:
+    """Given two Pods with one image, when both run, then their mounts are made of the same directories of the node.
+    Control: a Pod with another image has others."""
+    first = pods.started(holding(site.reference)).answers()
+    second = pods.started(holding(site.reference)).answers()
+    other = site.repository.push(site_asset.image(f"{site.tag}-{site.digest[7:15]}"), "other")
+    control = pods.started(holding(other.reference)).answers()
+
+    assert first.tree() == second.tree() == site.tree
+    assert lower_directories(first) == lower_directories(second)
+    assert lower_directories(control) != lower_directories(first)
+
+
+class ImageFileSystem:
+    """What the kubelet says of the file system that holds the images, by the node's stats/summary."""
+
+    def __init__(self, api: Api, evidence: Evidence, node: str) -> None:
+        self._api, self._evidence, self._node = api, evidence, node
+
+    def read(self) -> tuple[str, int]:
+        """When it was measured, and how many bytes were used. Inconclusive where it is not to be had."""
+        try:
+            summary = self._api.get(f"/api/v1/nodes/{self._node}/proxy/stats/summary")
+        except ApiError as error:
+            raise Inconclusive(f"stats/summary cannot be read: {error}", missing="get on nodes/proxy") from error
+        found = ((summary["node"].get("runtime") or {}).get("imageFs")) or {}
+        if "usedBytes" not in found:
+            raise Inconclusive("stats/summary tells no imageFs.usedBytes", missing="image file system statistics")
+        self._evidence.add("fact", "imageFs", found)
+        return str(found.get("time", "")), int(found["usedBytes"])
+
+    def grown_by(self, bytes_: int, since: int, *, seconds: float) -> int:
+        """Wait until it has grown by so many bytes since a measurement; how many bytes are used then."""
+        deadline = time.monotonic() + seconds
+        with self._evidence.waiting("the node's statistics to show the image"):
+            while time.monotonic() < deadline:
+                _, used = self.read()
+                if used - since >= bytes_:
+                    return used
+                time.sleep(1)
+        raise TimedOut(f"the node's imageFs did not grow by {bytes_} bytes within {seconds:.0f} s")
+
+    def measured_anew(self, *, seconds: float) -> int:
+        """Wait for two further measurements, so that all that has happened is in; how many bytes are used then."""
+        deadline = time.monotonic() + seconds
+        last, _ = self.read()
+        fresh = 0
+        with self._evidence.waiting("the node's statistics to be measured anew"):
+            while time.monotonic() < deadline:
+                measured, used = self.read()
+                if measured != last:
+                    last, fresh = measured, fresh + 1
+                    if fresh == 2:
+                        return used
+                time.sleep(1)
+        raise TimedOut(f"the node's imageFs was not measured anew within {seconds:.0f} s")
+
+
+@verifies("SHARE-03")
+def test_disk_does_not_grow_with_pods(
+    pods: Pods, repositories: Repositories, build: str, api: Api, evidence: Evidence, node: str
+) -> None:
+    """Given an image of 64 MiB that does not compress, when four more Pods mount it, then the node's image file system grows by less than
+    one more image.
+    Control: the first Pod made it grow by the image's size."""
+    size = 64 * MEBIBYTE
+    disk = ImageFileSystem(api, evidence, node)
+    _, before = disk.read()
+    asset = repositories.new("large").push(Image([Layer([file("large.bin", Noise(size, build))], compression="none")]))
+    manifest = mounting(asset.reference, ("status", "/vol/large.bin"), HOLD)
+    pods.started(manifest)
+    with_one = disk.grown_by(size, before, seconds=90)
+    for pod_ in [pods.create(manifest) for _ in range(4)]:
+        pod_.settle()
+        assert pod_.answers().of("status")["sha256"] == asset.tree["large.bin"].sha256
+    with_five = disk.measured_anew(seconds=90)
+
+    assert with_five - with_one < size
+
+
+@verifies("SHARE-05")
+def test_common_layers_are_downloaded_once(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given two images with one layer in common, when a Pod mounts each, then the common layer was downloaded once and the others once each.
+    Control: each Pod shows its own image."""
+    common = Layer([file("common", f"common to both, build {build}\n")])
+    repository = repositories.new()
+    one = repository.push(Image([common, Layer([file("own", f"one {build}\n")])]), "one")
+    two = repository.push(Image([common, Layer([file("own", f"two {build}\n")])]), "two")
+    first = pods.run(mounting(one.reference)).tree()
+    second = pods.run(mounting(two.reference)).tree()
+
+    assert (first, second) == (one.tree, two.tree)
+    layers = {*one.layers, *two.layers}
+    assert repository.requests().downloads(layers) == dict.fromkeys(layers, 1)
+
+
+@verifies("SHARE-06")
+def test_deleting_one_pod_leaves_the_others_mounts(pods: Pods, site: Asset) -> None:
+    """Given two running Pods with one image, when one of them is deleted, then the other shows the image as before.
+    Control: before, both showed it."""
+    first = pods.started(holding(site.reference))
+    second = pods.started(holding(site.reference))
+    before = first.answers().tree(), second.answers().tree()
+    first.delete(grace_seconds=0)
+
+    assert before == (site.tree, site.tree)
+    assert Tree.from_json(second.look(tree()).of("tree").get("entries") or {}) == site.tree
