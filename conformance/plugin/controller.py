@@ -64,7 +64,7 @@ class Controller:
             self._prepare()
         return answer
 
-    @pytest.hookimpl(optionalhook=True)
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_setupnodes(self) -> None:
         """Prepare the run, just before xdist starts its workers."""
         self._prepare()

@@ -133,13 +133,19 @@ def _image_volumes() -> Iterator[Request]:
         container = {"name": "c", "image": reference}
         yield _pod(f"default pull policy of container {reference[:60]!r}", pod(containers=[container]))
     yield _pod("image and emptyDir", pod(volumes=[volume(image={"reference": "a:1"}, emptyDir={})]))
-    yield _pod("image and hostPath", pod(volumes=[volume(image={"reference": "a:1"}, hostPath={"path": "/x"})]))
-    yield _pod("image without reference, and secret", pod(volumes=[volume(image={}, secret={"secretName": "s"})]))
+    yield _pod(
+        "image and hostPath", pod(volumes=[volume(image={"reference": "a:1"}, hostPath={"path": "/x"})])
+    )
+    yield _pod(
+        "image without reference, and secret", pod(volumes=[volume(image={}, secret={"secretName": "s"})])
+    )
     yield _pod("three sources", pod(volumes=[volume(image={}, secret={}, configMap={"name": "x"})]))
     yield _pod("no source", pod(volumes=[{"name": "v"}]))
     yield _pod("volume without a name", pod(volumes=[{"image": {"reference": "a:1"}}]))
     yield _pod("volume names not unique", pod(volumes=[volume(), volume()]))
-    yield _pod("volume names wrong", pod(volumes=[volume("UP"), volume("a.b"), volume("x" * 64), volume("-")]))
+    yield _pod(
+        "volume names wrong", pod(volumes=[volume("UP"), volume("a.b"), volume("x" * 64), volume("-")])
+    )
     for fields in ({"reference": 5}, {"reference": ["a"]}, {"pullPolicy": True}, {"reference": {"a": "b"}}):
         yield _pod(f"image of wrong type {fields}", pod(volumes=[volume(image=fields)]))
     yield _pod("image is a string", pod(volumes=[volume(image="a:1")]))
@@ -148,7 +154,9 @@ def _image_volumes() -> Iterator[Request]:
         strange = pod(volumes=[volume(image={"reference": "a:1", "digest": "x"}, imagee={})], foo=1)
         yield _pod(f"unknown fields, fieldValidation {validation!r}", strange, fieldValidation=validation)
     yield _pod("image known to strict validation", pod(volumes=image()), fieldValidation="Strict")
-    deep = pod(containers=[{"name": "c", "image": "x:1", "volumeMounts": [mount(subpath="x")], "bar": {"a": 1}}])
+    deep = pod(
+        containers=[{"name": "c", "image": "x:1", "volumeMounts": [mount(subpath="x")], "bar": {"a": 1}}]
+    )
     deep["spec"]["volumes"] = [volume()]
     yield _pod("unknown field in a mount", deep, fieldValidation="Strict")
     top = pod() | {"extra": 1}
@@ -158,7 +166,9 @@ def _image_volumes() -> Iterator[Request]:
 
 def _mounts() -> Iterator[Request]:
     yield _pod("mounted", mounts(mount()))
-    yield _pod("mounted thrice", mounts(mount(), mount(path="/b", subPath="b"), mount(path="/c", readOnly=True)))
+    yield _pod(
+        "mounted thrice", mounts(mount(), mount(path="/b", subPath="b"), mount(path="/c", readOnly=True))
+    )
     yield _pod("mount of an undeclared volume", mounts(mount("w")))
     yield _pod("mount of a wrong volume", mounts(mount(), volumes=image("")))
     yield _pod("mount without a name", mounts({"mountPath": "/vol"}))
@@ -168,7 +178,21 @@ def _mounts() -> Iterator[Request]:
     yield _pod("mount path relative", mounts(mount(path="vol")))
     yield _pod("mount path with colon", mounts(mount(path="/a:b")))
     yield _pod("mount path /", mounts(mount(path="/")))
-    for sub_path in ("", ".", "dir", "dir/", "./dir", "a//b", "a..b", "..a", "/etc", "..", "../x", "a/../../b", "a/.."):
+    for sub_path in (
+        "",
+        ".",
+        "dir",
+        "dir/",
+        "./dir",
+        "a//b",
+        "a..b",
+        "..a",
+        "/etc",
+        "..",
+        "../x",
+        "a/../../b",
+        "a/..",
+    ):
         yield _pod(f"subPath {sub_path!r}", mounts(mount(subPath=sub_path)))
     for expression in ("", "$(POD)", "/$(POD)", "../$(POD)", "a/../b", "$(UNDEFINED)"):
         yield _pod(f"subPathExpr {expression!r}", mounts(mount(subPathExpr=expression)))
@@ -177,13 +201,17 @@ def _mounts() -> Iterator[Request]:
     yield _pod("readOnly false", mounts(mount(readOnly=False)))
     for mode in ("Disabled", "Enabled", "IfPossible", "Sometimes"):
         yield _pod(f"recursiveReadOnly {mode}", mounts(mount(recursiveReadOnly=mode)))
-        yield _pod(f"recursiveReadOnly {mode}, readOnly", mounts(mount(recursiveReadOnly=mode, readOnly=True)))
+        yield _pod(
+            f"recursiveReadOnly {mode}, readOnly", mounts(mount(recursiveReadOnly=mode, readOnly=True))
+        )
     both = mount(recursiveReadOnly="Enabled", readOnly=True, mountPropagation="HostToContainer")
     yield _pod("recursiveReadOnly with propagation", mounts(both))
     privileged = {"securityContext": {"privileged": True}}
     for mode in ("None", "HostToContainer", "Bidirectional", "Sideways"):
         yield _pod(f"propagation {mode}", mounts(mount(mountPropagation=mode)))
-        yield _pod(f"propagation {mode}, privileged", mounts(mount(mountPropagation=mode), container=privileged))
+        yield _pod(
+            f"propagation {mode}, privileged", mounts(mount(mountPropagation=mode), container=privileged)
+        )
     device = {"name": "v", "devicePath": "/dev/x"}
     yield _pod("volumeDevices", mounts(container={"volumeDevices": [device]}))
     yield _pod("volumeDevices and mount", mounts(mount(), container={"volumeDevices": [device]}))
@@ -201,12 +229,24 @@ def _containers() -> Iterator[Request]:
     yield _pod("container names not unique", pod(containers=[{"name": "c", "image": "x"}] * 2))
     yield _pod("container name wrong", pod(containers=[{"name": "C_", "image": "x"}]))
     yield _pod("container image with spaces", pod(containers=[{"name": "c", "image": " x:1 "}]))
-    yield _pod("container pull policy wrong", pod(containers=[{"name": "c", "image": "x", "imagePullPolicy": "No"}]))
+    yield _pod(
+        "container pull policy wrong", pod(containers=[{"name": "c", "image": "x", "imagePullPolicy": "No"}])
+    )
     yield _pod("init container of the same name", pod(initContainers=[{"name": "c", "image": "x"}]))
     probe = {"httpGet": {"port": 80}}
-    yield _pod("probe in an init container", pod(initContainers=[{"name": "i", "image": "x", "livenessProbe": probe}]))
-    yield _pod("probes", pod(containers=[{"name": "c", "image": "x", "livenessProbe": probe, "readinessProbe": {}}]))
-    sidecar = {"name": "i", "image": "x", "restartPolicy": "Always", "startupProbe": {"exec": {"command": ["x"]}}}
+    yield _pod(
+        "probe in an init container",
+        pod(initContainers=[{"name": "i", "image": "x", "livenessProbe": probe}]),
+    )
+    yield _pod(
+        "probes", pod(containers=[{"name": "c", "image": "x", "livenessProbe": probe, "readinessProbe": {}}])
+    )
+    sidecar = {
+        "name": "i",
+        "image": "x",
+        "restartPolicy": "Always",
+        "startupProbe": {"exec": {"command": ["x"]}},
+    }
     yield _pod("sidecar", pod(initContainers=[sidecar]))
     yield _pod("sidecar's restart policy wrong", pod(initContainers=[sidecar | {"restartPolicy": "Maybe"}]))
     yield _pod("ephemeral containers on create", pod(ephemeralContainers=[{"name": "e", "image": "x"}]))
@@ -242,16 +282,21 @@ def _containers() -> Iterator[Request]:
     yield _pod("resources burstable", pod(containers=[{"name": "c", "image": "x", "resources": some}]))
     bad = {"limits": {"cpu": "a lot"}}
     yield _pod("resources no quantity", pod(containers=[{"name": "c", "image": "x", "resources": bad}]))
-    security = {"privileged": True, "allowPrivilegeEscalation": False, "runAsUser": -1}
-    yield _pod("security contradictory", pod(containers=[{"name": "c", "image": "x", "securityContext": security}]))
+    security = {"runAsUser": -1, "runAsGroup": 1 << 31}
+    yield _pod("security context", pod(containers=[{"name": "c", "image": "x", "securityContext": security}]))
     seccomp = {"seccompProfile": {"type": "Localhost"}}
     yield _pod("seccomp", pod(securityContext=seccomp))
 
 
 def _specs() -> Iterator[Request]:
     yield _pod("plain", pod())
-    yield _pod("empty values", pod(nodeName="", hostNetwork=False, tolerations=[], volumes=None, nodeSelector={}))
-    yield _pod("hostNetwork", pod(hostNetwork=True, containers=[{"name": "c", "image": "x", "ports": [{"containerPort": 1}]}]))
+    yield _pod(
+        "empty values", pod(nodeName="", hostNetwork=False, tolerations=[], volumes=None, nodeSelector={})
+    )
+    yield _pod(
+        "hostNetwork",
+        pod(hostNetwork=True, containers=[{"name": "c", "image": "x", "ports": [{"containerPort": 1}]}]),
+    )
     yield _pod("restart policy wrong", pod(restartPolicy="Maybe"))
     yield _pod("dns policy wrong", pod(dnsPolicy="Maybe"))
     yield _pod("grace", pod(terminationGracePeriodSeconds=0))
@@ -266,52 +311,94 @@ def _specs() -> Iterator[Request]:
     yield _pod("priority class", pod(priorityClassName="system-node-critical"))
     yield _pod("pull secrets", pod(imagePullSecrets=[{"name": "a"}, {"name": "b"}]))
     tolerations = [
-        {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5},
+        {
+            "key": "node.kubernetes.io/not-ready",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": 5,
+        },
         {"operator": "Exists"},
     ]
     yield _pod("tolerations", pod(tolerations=tolerations[:1]))
     yield _pod("tolerations of everything", pod(tolerations=tolerations[1:]))
-    wrong = [{"key": "a b"}, {"value": "x"}, {"key": "a", "effect": "Never"}, {"key": "a", "tolerationSeconds": 1}]
+    wrong = [
+        {"key": "a b"},
+        {"value": "x"},
+        {"key": "a", "effect": "Never"},
+        {"key": "a", "tolerationSeconds": 1},
+    ]
     wrong += [{"key": "a", "operator": "Exists", "value": "x"}, {"key": "a", "operator": "Like"}]
     yield _pod("tolerations wrong", pod(tolerations=wrong))
     yield _pod("scheduling gates", pod(schedulingGates=[{"name": "example.com/wait"}]))
-    yield _pod("scheduling gates and node", pod(schedulingGates=[{"name": "a b"}, {"name": "x"}, {"name": "x"}], nodeName="n"))
+    yield _pod(
+        "scheduling gates and node",
+        pod(schedulingGates=[{"name": "a b"}, {"name": "x"}, {"name": "x"}], nodeName="n"),
+    )
     field_term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}
     yield _pod("affinity", pod(affinity=_affinity(field_term)))
     wrong_terms = [
-        {"matchFields": [{"key": "metadata.uid", "operator": "Exists"}, {"key": "metadata.name", "operator": "In"}]},
-        {"matchExpressions": [{"key": "a", "operator": "In"}, {"key": "a b", "operator": "Exists", "values": ["x"]}]},
+        {
+            "matchFields": [
+                {"key": "metadata.uid", "operator": "Exists"},
+                {"key": "metadata.name", "operator": "In"},
+            ]
+        },
+        {
+            "matchExpressions": [
+                {"key": "a", "operator": "In"},
+                {"key": "a b", "operator": "Exists", "values": ["x"]},
+            ]
+        },
         {"matchExpressions": [{"key": "a", "operator": "Gt"}, {"key": "a", "operator": "Like"}]},
     ]
     yield _pod("affinity wrong", pod(affinity=_affinity(*wrong_terms)))
     yield _pod("affinity without terms", pod(affinity=_affinity()))
     yield _pod("hostUsers", pod(hostUsers=False, hostPID=True, hostIPC=True))
-    yield _pod("pod security context", pod(securityContext={"fsGroup": -1, "supplementalGroups": [1, -1], "fsGroupChangePolicy": "X"}))
+    yield _pod(
+        "pod security context",
+        pod(securityContext={"fsGroup": -1, "supplementalGroups": [1, -1], "fsGroupChangePolicy": "X"}),
+    )
     volumes = [
         volume("a", secret={"secretName": "s"}),
         volume("b", configMap={"name": "x", "items": [{"key": "k", "path": "../p"}]}),
         volume("c", hostPath={"path": "/x"}),
         volume("d", downwardAPI={"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.name"}}]}),
-        volume("e", projected={"sources": [{"serviceAccountToken": {"path": "t"}}, {"configMap": {"name": "x"}}]}),
+        volume(
+            "e", projected={"sources": [{"serviceAccountToken": {"path": "t"}}, {"configMap": {"name": "x"}}]}
+        ),
         volume("f", emptyDir={"medium": "Memory", "sizeLimit": "1Mi"}),
         volume("g", persistentVolumeClaim={"claimName": "x"}),
     ]
     yield _pod("other volumes", pod(volumes=[one for one in volumes if one["name"] != "b"]))
-    yield _pod("other volumes wrong", pod(volumes=[volumes[1], volume("h", secret={"defaultMode": 512 * 8}), volume("i", hostPath={})]))
+    yield _pod(
+        "other volumes wrong",
+        pod(volumes=[volumes[1], volume("h", secret={"defaultMode": 512 * 8}), volume("i", hostPath={})]),
+    )
     yield _pod("emptyDir of wrong size", pod(volumes=[volume(emptyDir={"sizeLimit": "big"})]))
     yield _pod("name missing", pod() | {"metadata": {}})
     yield _pod("name wrong", pod("Up_per"))
     yield _pod("name with dots", pod("a.b"))
     yield _pod("name too long", pod("a" * 254))
-    labelled = pod()
-    labelled["metadata"] |= {"labels": {"a b": "c d", "ok": "x" * 64}, "annotations": {"a b": "c d"}}
-    yield _pod("labels wrong", labelled)
+    for field, found in (
+        ("labels", {"a b": "c d"}),
+        ("labels", {"ok": "x" * 64}),
+        ("labels", {"x" * 64: "ok"}),
+        ("labels", {"a/b/c": "ok"}),
+        ("labels", {"A_/c": "ok"}),
+        ("annotations", {"a b": "c d"}),
+    ):
+        labelled = pod()
+        labelled["metadata"][field] = found
+        yield _pod(f"{field} {found}", labelled)
     elsewhere = pod()
     elsewhere["metadata"]["namespace"] = "elsewhere"
     yield _pod("another namespace in the object", elsewhere)
     yield _pod("another kind", pod() | {"kind": "Podling"})
     yield _pod("another version", pod() | {"apiVersion": "v2"})
-    yield _pod("kind and version left out", {key: value for key, value in pod().items() if key in {"metadata", "spec"}})
+    yield _pod(
+        "kind and version left out",
+        {key: value for key, value in pod().items() if key in {"metadata", "spec"}},
+    )
     yield _pod("an array", [])
     yield _pod("a status of its own", pod() | {"status": {"phase": "Running", "message": "x"}})
     yield Request(name="dry run of another kind", body=pod(), query={"dryRun": "Some"})
@@ -320,13 +407,21 @@ def _specs() -> Iterator[Request]:
 
 
 def _affinity(*terms: Json) -> Json:
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}}
+    return {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}
+    }
 
 
 def _pod_security() -> Iterator[Request]:
     restricted = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    container = {"name": "c", "image": "x:1", "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
-    good = pod(securityContext=restricted, containers=[container | {"volumeMounts": [mount()]}], volumes=[volume()])
+    container = {
+        "name": "c",
+        "image": "x:1",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    good = pod(
+        securityContext=restricted, containers=[container | {"volumeMounts": [mount()]}], volumes=[volume()]
+    )
     bad_security = {
         "privileged": True,
         "runAsUser": 0,
@@ -337,20 +432,32 @@ def _pod_security() -> Iterator[Request]:
     }
     many = pod(
         containers=[
-            {"name": "c", "image": "x:1", "securityContext": bad_security, "ports": [{"containerPort": 1, "hostPort": 80}]},
+            {
+                "name": "c",
+                "image": "x:1",
+                "securityContext": bad_security,
+                "ports": [{"containerPort": 1, "hostPort": 80}],
+            },
             {"name": "d", "image": "x:1", "securityContext": {"runAsNonRoot": False}},
         ],
         initContainers=[{"name": "i", "image": "x:1", "ports": [{"containerPort": 1, "hostPort": 90}]}],
-        volumes=[volume(), volume("h", hostPath={"path": "/"}), volume("n", nfs={"server": "s", "path": "/"})],
+        volumes=[
+            volume(),
+            volume("h", hostPath={"path": "/"}),
+            volume("n", nfs={"server": "s", "path": "/"}),
+        ],
         hostPID=True,
-        hostIPC=True,
         securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "1"}], "runAsUser": 0},
     )
     without_drop = copy.deepcopy(good)
     del without_drop["spec"]["containers"][0]["securityContext"]["capabilities"]
     adding = copy.deepcopy(good)
     adding["spec"]["containers"][0]["securityContext"]["capabilities"]["add"] = ["NET_BIND_SERVICE", "CHOWN"]
-    userns = pod(hostUsers=False, securityContext={"seccompProfile": {"type": "RuntimeDefault"}}, containers=[container])
+    userns = pod(
+        hostUsers=False,
+        securityContext={"seccompProfile": {"type": "RuntimeDefault"}},
+        containers=[container],
+    )
     for name, body in (
         ("good", good),
         ("plain", pod(volumes=image())),
@@ -372,9 +479,16 @@ def _state() -> Iterator[Request]:
     path = f"{pods}/p"
 
     def change(name: str, body: Json, kind: str = MERGE, sub: str = "", **query: str) -> Request:
-        return Request(name=name, method="PATCH", path=f"{path}{sub}", query=query, body=body, content_type=kind)
+        return Request(
+            name=name, method="PATCH", path=f"{path}{sub}", query=query, body=body, content_type=kind
+        )
 
-    yield Request(name="created", path=pods, query=none, body=pod(volumes=image(), containers=[{"name": "c", "image": "x:1", "volumeMounts": [mount()]}]))
+    yield Request(
+        name="created",
+        path=pods,
+        query=none,
+        body=pod(volumes=image(), containers=[{"name": "c", "image": "x:1", "volumeMounts": [mount()]}]),
+    )
     yield Request(name="created again", path=pods, query=none, body=pod())
     yield Request(name="created again, dry run", path=pods, body=pod())
     yield change("label", {"metadata": {"labels": {"a": "b"}}})
@@ -393,7 +507,9 @@ def _state() -> Iterator[Request]:
     yield change("container image", {"spec": {"containers": [{"name": "c", "image": "x:2"}]}}, STRATEGIC)
     yield change("container image empty", {"spec": {"containers": [{"name": "c", "image": ""}]}}, STRATEGIC)
     yield change("container added", {"spec": {"containers": [{"name": "d", "image": "x:2"}]}}, STRATEGIC)
-    yield change("toleration added", {"spec": {"tolerations": [{"key": "x", "operator": "Exists"}]}}, STRATEGIC)
+    yield change(
+        "toleration added", {"spec": {"tolerations": [{"key": "x", "operator": "Exists"}]}}, STRATEGIC
+    )
     yield change("tolerations replaced", {"spec": {"tolerations": []}})
     yield change("gate added", {"spec": {"schedulingGates": [{"name": "x"}]}})
     yield change("name", {"metadata": {"name": "q"}})
@@ -406,38 +522,95 @@ def _state() -> Iterator[Request]:
         return change(name, {"spec": {"ephemeralContainers": [container]}}, STRATEGIC, "/ephemeralcontainers")
 
     yield debug("ephemeral container with subPath", ephemeral | {"volumeMounts": [mount(subPath="x")]})
-    yield debug("ephemeral container with subPathExpr", ephemeral | {"volumeMounts": [mount(subPathExpr="x")]})
+    yield debug(
+        "ephemeral container with subPathExpr", ephemeral | {"volumeMounts": [mount(subPathExpr="x")]}
+    )
     yield debug("ephemeral container with an unknown volume", ephemeral | {"volumeMounts": [mount("w")]})
-    yield debug("ephemeral container with ports", ephemeral | {"ports": [{"containerPort": 1}], "resources": {"limits": {"cpu": "1"}}})
+    yield debug(
+        "ephemeral container with ports",
+        ephemeral | {"ports": [{"containerPort": 1}], "resources": {"limits": {"cpu": "1"}}},
+    )
     yield debug("ephemeral container of an existing name", ephemeral | {"name": "c"})
     yield debug("ephemeral container with an unknown target", ephemeral | {"targetContainerName": "z"})
     yield debug("ephemeral container with spaces", ephemeral | {"image": " x "})
     yield debug("ephemeral container", ephemeral | {"targetContainerName": "c"})
     yield debug("ephemeral container changed", {"name": "e", "image": "y"})
-    yield change("ephemeral containers removed", {"spec": {"ephemeralContainers": []}}, MERGE, "/ephemeralcontainers")
+    yield change(
+        "ephemeral containers removed", {"spec": {"ephemeralContainers": []}}, MERGE, "/ephemeralcontainers"
+    )
     yield change("ephemeral containers by the Pod itself", {"spec": {"ephemeralContainers": []}})
-    statuses = [{"name": "c", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "volumeMounts": [mount(volumeStatus={"image": {"imageRef": ""}})]}]
-    yield change("status", {"status": {"message": "m", "containerStatuses": statuses}, "spec": {"nodeName": "n"}}, MERGE, "/status")
+    statuses = [
+        {
+            "name": "c",
+            "image": "x",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "volumeMounts": [mount(volumeStatus={"image": {"imageRef": ""}})],
+        }
+    ]
+    yield change(
+        "status",
+        {"status": {"message": "m", "containerStatuses": statuses}, "spec": {"nodeName": "n"}},
+        MERGE,
+        "/status",
+    )
     yield change("status by the Pod itself", {"status": {"message": "other"}})
     yield change("status of an unknown field", {"status": {"foo": 1}}, MERGE, "/status")
     yield Request(name="one", method="GET", path=path, query=none)
     yield Request(name="its log", method="GET", path=f"{path}/log", query={"container": "z"})
     yield Request(name="bound to nothing", path=f"{path}/binding", query=none, body={"target": {}})
-    yield Request(name="bound", path=f"{path}/binding", query=none, body={"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}})
-    yield Request(name="bound again", path=f"{path}/binding", query=none, body={"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}})
+    yield Request(
+        name="bound",
+        path=f"{path}/binding",
+        query=none,
+        body={"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}},
+    )
+    yield Request(
+        name="bound again",
+        path=f"{path}/binding",
+        query=none,
+        body={"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}},
+    )
     yield Request(name="bound, seen", method="GET", path=path, query=none)
-    yield Request(name="list", method="GET", path=pods, query={"fieldSelector": "spec.nodeName=n,metadata.name=p"})
-    yield Request(name="list of nothing", method="GET", path=pods, query={"fieldSelector": "spec.nodeName!=n"})
-    yield Request(name="list by phase and label", method="GET", path=pods, query={"fieldSelector": "status.phase=Pending", "labelSelector": "!a,b notin (c),d!=e"})
-    yield Request(name="list by an unknown field", method="GET", path=pods, query={"fieldSelector": "spec.foo=x"})
-    yield Request(name="list, too", method="GET", path=pods, query={"labelSelector": "a in (b"})
+    yield Request(
+        name="list", method="GET", path=pods, query={"fieldSelector": "spec.nodeName=n,metadata.name=p"}
+    )
+    yield Request(
+        name="list of nothing", method="GET", path=pods, query={"fieldSelector": "spec.nodeName!=n"}
+    )
+    yield Request(
+        name="list by phase and label",
+        method="GET",
+        path=pods,
+        query={"fieldSelector": "status.phase=Pending", "labelSelector": "!a,b notin (c),d!=e"},
+    )
+    yield Request(
+        name="list by an unknown field", method="GET", path=pods, query={"fieldSelector": "spec.foo=x"}
+    )
     yield Request(name="replaced without a spec", method="PUT", path=path, query=none, body=pod())
-    yield Request(name="replaced, version wrong", method="PUT", path=path, query=none, body=pod() | {"metadata": {"name": "p", "resourceVersion": "1"}})
+    yield Request(
+        name="replaced, version wrong",
+        method="PUT",
+        path=path,
+        query=none,
+        body=pod() | {"metadata": {"name": "p", "resourceVersion": "1"}},
+    )
     yield Request(name="deleted, dry run", method="DELETE", path=path)
-    yield Request(name="deleted, wrong uid", method="DELETE", path=path, query=none, body={"preconditions": {"uid": "x"}})
+    yield Request(
+        name="deleted, wrong uid",
+        method="DELETE",
+        path=path,
+        query=none,
+        body={"preconditions": {"uid": "x"}},
+    )
     yield Request(name="deleted", method="DELETE", path=path, query=none)
-    yield Request(name="deleted, later", method="DELETE", path=path, query=none, body={"gracePeriodSeconds": 60})
-    yield Request(name="deleted, sooner", method="DELETE", path=path, query=none, body={"gracePeriodSeconds": 5})
+    yield Request(
+        name="deleted, later", method="DELETE", path=path, query=none, body={"gracePeriodSeconds": 60}
+    )
+    yield Request(
+        name="deleted, sooner", method="DELETE", path=path, query=none, body={"gracePeriodSeconds": 5}
+    )
     yield Request(name="deleted, at once", method="DELETE", path=path, query={"gracePeriodSeconds": "0"})
     yield Request(name="deleted, gone", method="DELETE", path=path, query=none)
     yield Request(name="gone", method="GET", path=path, query=none)
@@ -445,13 +618,36 @@ def _state() -> Iterator[Request]:
     yield Request(name="unbound, deleted", method="DELETE", path=f"{pods}/u", query=none)
     gated = pod("g", schedulingGates=[{"name": "example.com/wait"}], volumes=image())
     yield Request(name="gated", path=pods, query=none, body=gated)
-    yield Request(name="gated, reference", method="PATCH", path=f"{pods}/g", query=none, content_type=MERGE, body={"spec": {"volumes": image("other:1")}})
-    yield Request(name="gated, selector added", method="PATCH", path=f"{pods}/g", query=none, content_type=MERGE, body={"spec": {"nodeSelector": {"a": "b"}}})
-    yield Request(name="ungated", method="PATCH", path=f"{pods}/g", query=none, content_type=MERGE, body={"spec": {"schedulingGates": []}})
+    yield Request(
+        name="gated, reference",
+        method="PATCH",
+        path=f"{pods}/g",
+        query=none,
+        content_type=MERGE,
+        body={"spec": {"volumes": image("other:1")}},
+    )
+    yield Request(
+        name="gated, selector added",
+        method="PATCH",
+        path=f"{pods}/g",
+        query=none,
+        content_type=MERGE,
+        body={"spec": {"nodeSelector": {"a": "b"}}},
+    )
+    yield Request(
+        name="ungated",
+        method="PATCH",
+        path=f"{pods}/g",
+        query=none,
+        content_type=MERGE,
+        body={"spec": {"schedulingGates": []}},
+    )
     yield Request(name="all deleted", method="DELETE", path=pods, query=none)
     yield Request(name="put to a collection", method="PUT", path=pods, query=none, body=pod())
     yield Request(name="post to an object", path=path, query=none, body=pod())
-    yield Request(name="no such resource", method="GET", path=f"/api/v1/namespaces/{STATE}/podlings", query=none)
+    yield Request(
+        name="no such resource", method="GET", path=f"/api/v1/namespaces/{STATE}/podlings", query=none
+    )
     yield Request(name="no such group", method="GET", path="/apis/example.com/v1/things", query=none)
     yield Request(name="no such subresource", method="GET", path=f"{path}/soul", query=none)
 
@@ -473,16 +669,43 @@ def _others() -> Iterator[Request]:
     yield secret("docker config", {"type": kind, "stringData": {".dockerconfigjson": '{"auths":{}}'}})
     yield secret("old docker config", {"type": "kubernetes.io/dockercfg", "stringData": {".dockercfg": "[]"}})
     yield secret("basic auth", {"type": "kubernetes.io/basic-auth", "data": {}})
-    yield Request(name="config map", path=f"{base}/configmaps", query=none, body={"metadata": {"name": "m"}, "data": {"a": "b"}})
-    yield Request(name="config map, patched", method="PATCH", path=f"{base}/configmaps/m", query=none, content_type=MERGE, body={"data": {"c": "d"}, "immutable": True})
-    yield Request(name="config map, immutable", method="PATCH", path=f"{base}/configmaps/m", query=none, content_type=MERGE, body={"data": {"c": "e"}})
+    yield Request(
+        name="config map",
+        path=f"{base}/configmaps",
+        query=none,
+        body={"metadata": {"name": "m"}, "data": {"a": "b"}},
+    )
+    yield Request(
+        name="config map, patched",
+        method="PATCH",
+        path=f"{base}/configmaps/m",
+        query=none,
+        content_type=MERGE,
+        body={"data": {"c": "d"}, "immutable": True},
+    )
+    yield Request(
+        name="config map, immutable",
+        method="PATCH",
+        path=f"{base}/configmaps/m",
+        query=none,
+        content_type=MERGE,
+        body={"data": {"c": "e"}},
+    )
     yield Request(name="config map, deleted", method="DELETE", path=f"{base}/configmaps/m", query=none)
-    yield Request(name="config map, wrong", path=f"{base}/configmaps", body={"metadata": {"name": "m"}, "data": {"a b": "c"}, "binaryData": {"..x": ""}})
+    yield Request(
+        name="config map, wrong",
+        path=f"{base}/configmaps",
+        body={"metadata": {"name": "m"}, "data": {"a b": "c"}, "binaryData": {"..x": ""}},
+    )
     account = {"metadata": {"name": "puller"}, "imagePullSecrets": [{"name": "one"}, {"name": "two"}]}
     yield Request(name="service account", path=f"{base}/serviceaccounts", query=none, body=account)
     pods = f"{base}/pods"
     yield Request(name="pull secrets from the account", path=pods, body=pod(serviceAccountName="puller"))
-    yield Request(name="pull secrets of its own", path=pods, body=pod(serviceAccountName="puller", imagePullSecrets=[{"name": "own"}]))
+    yield Request(
+        name="pull secrets of its own",
+        path=pods,
+        body=pod(serviceAccountName="puller", imagePullSecrets=[{"name": "own"}]),
+    )
     yield Request(name="service account by its old name", path=pods, body=pod(serviceAccount="puller"))
     leases = f"/apis/coordination.k8s.io/v1/namespaces/{STATE}/leases"
     lease = {"metadata": {"name": "l"}, "spec": {"holderIdentity": "x", "leaseDurationSeconds": 10}}
@@ -490,30 +713,89 @@ def _others() -> Iterator[Request]:
     yield Request(name="lease, taken", path=leases, query=none, body=lease)
     yield Request(name="lease, wrong", path=leases, body=lease | {"spec": {"leaseDurationSeconds": 0}})
     yield Request(name="lease, without version", method="PUT", path=f"{leases}/l", query=none, body=lease)
-    yield Request(name="lease, old version", method="PUT", path=f"{leases}/l", query=none, body=lease | {"metadata": {"name": "l", "resourceVersion": "1"}})
+    yield Request(
+        name="lease, old version",
+        method="PUT",
+        path=f"{leases}/l",
+        query=none,
+        body=lease | {"metadata": {"name": "l", "resourceVersion": "1"}},
+    )
     yield Request(name="lease, missing", method="GET", path=f"{leases}/none", query=none)
-    event = {"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p", "namespace": STATE, "uid": "1"}, "reason": "R", "message": "m", "type": "Normal"}
+    event = {
+        "metadata": {"name": "e"},
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": STATE, "uid": "1"},
+        "reason": "R",
+        "message": "m",
+        "type": "Normal",
+    }
     yield Request(name="event", path=f"{base}/events", query=none, body=event)
-    yield Request(name="events of a Pod", method="GET", path=f"{base}/events", query={"fieldSelector": "involvedObject.name=p,reason=R,type=Normal,involvedObject.kind=Pod"})
+    yield Request(
+        name="events of a Pod",
+        method="GET",
+        path=f"{base}/events",
+        query={"fieldSelector": "involvedObject.name=p,reason=R,type=Normal,involvedObject.kind=Pod"},
+    )
     yield Request(name="a namespace", method="GET", path=f"/api/v1/namespaces/{RESTRICTED}", query=none)
-    yield Request(name="a namespace's name wrong", path="/api/v1/namespaces", body={"metadata": {"name": "a.b"}})
-    yield Request(name="a namespace, labelled", method="PATCH", path=f"/api/v1/namespaces/{STATE}", query=none, content_type=MERGE, body={"metadata": {"labels": {"a": "b"}}})
+    yield Request(
+        name="a namespace's name wrong", path="/api/v1/namespaces", body={"metadata": {"name": "a.b"}}
+    )
+    yield Request(
+        name="a namespace, labelled",
+        method="PATCH",
+        path=f"/api/v1/namespaces/{STATE}",
+        query=none,
+        content_type=MERGE,
+        body={"metadata": {"labels": {"a": "b"}}},
+    )
     review = {"spec": {"resourceAttributes": {"verb": "create", "resource": "pods"}}}
-    yield Request(name="access review", path="/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", query=none, body=review)
+    yield Request(
+        name="access review",
+        path="/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        query=none,
+        body=review,
+    )
     ending = f"/api/v1/namespaces/{ENDING}"
-    yield Request(name="held", path=f"{ending}/configmaps", query=none, body={"metadata": {"name": "m", "finalizers": ["example.com/hold"]}}, wait=f"{ending}/serviceaccounts/default")
+    yield Request(
+        name="held",
+        path=f"{ending}/configmaps",
+        query=none,
+        body={"metadata": {"name": "m", "finalizers": ["example.com/hold"]}},
+        wait=f"{ending}/serviceaccounts/default",
+    )
     yield Request(name="a namespace, deleted", method="DELETE", path=ending, query=none)
     yield Request(name="created in an ending namespace", path=f"{ending}/pods", body=pod())
-    yield Request(name="an ending namespace created", path="/api/v1/namespaces", query=none, body={"metadata": {"name": ENDING}})
-    yield Request(name="let go", method="PATCH", path=f"{ending}/configmaps/m", query=none, content_type=MERGE, body={"metadata": {"finalizers": []}}, wait=f"{ending}/configmaps/m")
+    yield Request(
+        name="an ending namespace created",
+        path="/api/v1/namespaces",
+        query=none,
+        body={"metadata": {"name": ENDING}},
+    )
+    yield Request(name="held, deleted", method="DELETE", path=f"{ending}/configmaps/m", query=none)
+    yield Request(
+        name="let go",
+        method="PATCH",
+        path=f"{ending}/configmaps/m",
+        query=none,
+        content_type=MERGE,
+        body={"metadata": {"finalizers": []}},
+        wait=f"{ending}/configmaps/m",
+    )
 
 
 def _namespaces() -> Iterator[Request]:
-    for name, level in ((NAMESPACE, ""), (RESTRICTED, "restricted"), (BASELINE, "baseline"), (STATE, ""), (ENDING, "")):
+    for name, level in (
+        (NAMESPACE, ""),
+        (RESTRICTED, "restricted"),
+        (BASELINE, "baseline"),
+        (STATE, ""),
+        (ENDING, ""),
+    ):
         metadata: Json = {"name": name}
         if level:
             metadata["labels"] = {"pod-security.kubernetes.io/enforce": level}
-        yield Request(name=f"namespace {name}", path="/api/v1/namespaces", query={}, body={"metadata": metadata})
+        yield Request(
+            name=f"namespace {name}", path="/api/v1/namespaces", query={}, body={"metadata": metadata}
+        )
     for name in (NAMESPACE, RESTRICTED, BASELINE, STATE):
         path = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         yield Request(name=f"default account of {name}", method="GET", path=path, query={}, wait=path)

@@ -18,7 +18,16 @@ from urllib.parse import urlencode
 
 from kubernetes import client, config
 
-from tests.reference.api.conversation import BASELINE, ENDING, NAMESPACE, REQUESTS, RESTRICTED, STATE, Request, normalized
+from tests.reference.api.conversation import (
+    BASELINE,
+    ENDING,
+    NAMESPACE,
+    REQUESTS,
+    RESTRICTED,
+    STATE,
+    Request,
+    normalized,
+)
 
 RECORDED = Path(__file__).with_name("recorded.json")
 _WAIT_SECONDS = 30.0
@@ -82,7 +91,10 @@ def main() -> None:
             target.wait_for(request.wait, found=True)
         answers[request.name] = target.send(request)
     version = target.send(Request(name="", method="GET", path="/version", query={}))["body"]["gitVersion"]
-    RECORDED.write_text(json.dumps({"version": version, "answers": answers}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    RECORDED.write_text(
+        json.dumps({"version": version, "answers": answers}, indent=1, sort_keys=True) + "\n",
+        encoding="utf-8",
+    )
     target.remove_namespaces()
 
 

@@ -1,0 +1,233 @@
+"""Errors: told clearly, retried patiently, healed by themselves, and confined to what they concern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from conformance.plugin import verifies
+from conformance.verdict import ignored
+from fixtures.errors import Inconclusive
+from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod
+from fixtures.repositories import Asset, Repositories, Requests
+from fixtures.workloads import Pod, Pods, Refusal, phase
+from images import site as site_asset
+from images.tree import Tree
+
+PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
+FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: imageBackOffPeriod
+SLACK = 2.0  # seconds by which a client's own retries may spread one attempt
+
+Observe = Callable[[Any, str], None]
+
+
+def unpulled(pod_: Pod) -> Refusal:
+    """Why the Pod's container waits: for an image that cannot be pulled."""
+    refusal = pod_.refusal()
+    assert refusal is not None, "the container started without its volume"
+    assert refusal.reason in PULL_FAILED
+    return refusal
+
+
+@verifies("ERR-01")
+@pytest.mark.parametrize("reference", ["registry.example/UPPER:v1", "registry.example/two words:v1", "registry.example/site:"])
+def test_unparsable_reference(pods: Pods, reference: str) -> None:
+    """Given a reference that cannot be parsed, when the Pod starts, then its container waits with InvalidImageName and a message that holds
+    the reference, and events say so on the Pod and on the container."""
+    pod_ = pods.start(mounting(reference))
+    refusal = pod_.refusal()
+
+    assert refusal is not None
+    assert refusal.reason == "InvalidImageName"
+    assert reference in refusal.message
+    assert "couldn't parse image name" in refusal.message
+    inspected = pod_.wait_event(lambda e: e.reason == "InspectFailed", "the event InspectFailed")
+    assert (inspected.type, inspected.field_path) == ("Warning", "")
+    failed = pod_.wait_event(lambda e: e.reason == "Failed", "the event Failed")
+    assert (failed.type, failed.message) == ("Warning", "Error: InvalidImageName")
+
+
+@verifies("ERR-02")
+@pytest.mark.parametrize("missing", ["tag", "repository"])
+def test_unknown_image(pods: Pods, repositories: Repositories, site: Asset, missing: str) -> None:
+    """Given a tag or a repository that the registry doesn't know, when a Pod mounts it, then its container waits with ErrImagePull, then
+    ImagePullBackOff, and the message names the reference.
+    Control: the tag that is there starts."""
+    absent = f"{site.repository.address}:absent" if missing == "tag" else f"{repositories.new('absent').address}:v1"
+    pod_ = pods.start(mounting(absent))
+
+    assert absent in unpulled(pod_).message
+    backing_off = pod_.wait_refusal("ImagePullBackOff")
+    assert f'Back-off pulling image "{absent}"' in backing_off.message
+    assert pods.run(mounting(site.reference)).tree() == site.tree
+
+
+@verifies("ERR-03")
+def test_unauthorized(pods: Pods, site: Asset) -> None:
+    """Given a registry that answers 401, when a Pod mounts the image, then its container waits with ErrImagePull, and the message names the
+    reference.
+    Control: with the registry well again, another Pod starts."""
+    with site.repository.misbehaving(status=401):
+        pod_ = pods.start(mounting(site.reference))
+        assert site.reference in unpulled(pod_).message
+    assert pods.run(mounting(site.reference)).tree() == site.tree
+
+
+@verifies("ERR-04")
+def test_forbidden(pods: Pods, site: Asset) -> None:
+    """Given a registry that answers 403, when a Pod mounts the image, then its container waits with ErrImagePull, and the message names the
+    reference.
+    Control: with the registry well again, another Pod starts."""
+    with site.repository.misbehaving(status=403):
+        pod_ = pods.start(mounting(site.reference))
+        assert site.reference in unpulled(pod_).message
+    assert pods.run(mounting(site.reference)).tree() == site.tree
+
+
+@verifies("ERR-05")
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_registry_in_trouble(pods: Pods, site: Asset, status: int) -> None:
+    """Given a registry that answers 500, 503 or 429, when a Pod mounts the image, then its container waits with ErrImagePull, and the message
+    names the reference.
+    Control: with the registry well again, another Pod starts."""
+    with site.repository.misbehaving(status=status):
+        pod_ = pods.start(mounting(site.reference))
+        assert site.reference in unpulled(pod_).message
+    assert pods.run(mounting(site.reference)).tree() == site.tree
+
+
+@verifies("ERR-06")
+def test_registry_refuses_connections(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given a registry at whose address nobody listens, when a Pod mounts its image, then its container waits with ErrImagePull or
+    RegistryUnavailable, and the message names the reference.
+    Control: with the registry up again, another Pod starts."""
+    repository = repositories.on_own_host()
+    asset = repository.push(site_asset.image(build))
+    repositories.take_down(repository)
+    pod_ = pods.start(mounting(asset.reference))
+    refusal = unpulled(pod_)
+    repositories.bring_up(repository)
+
+    assert asset.reference in refusal.message
+    assert pods.run(mounting(asset.reference)).tree() == asset.tree
+
+
+def attempts(requests: Requests) -> list[float]:
+    """When each attempt to pull began, in seconds: requests that follow each other closely are one attempt."""
+    begun: list[float] = []
+    last = float("-inf")
+    for request in requests.manifests:
+        if request.time - last > SLACK:
+            begun.append(request.time)
+        last = request.time
+    return begun
+
+
+@verifies("ERR-08")
+def test_failed_pulls_are_retried_ever_more_slowly(pods: Pods, repositories: Repositories) -> None:
+    """Given an image that cannot be pulled, when the kubelet tries again, then it waits 10 seconds at least, the next time longer, and says
+    BackOff meanwhile; and a second Pod with the same image does not wait for the first one's back-off."""
+    repository = repositories.new("absent")
+    pod_ = pods.start(mounting(f"{repository.address}:v1"))
+    unpulled(pod_)
+    found = repository.wait_for(lambda seen: len(attempts(seen)) >= 3, "the third attempt to pull", seconds=90)
+    first, second, third = attempts(found)[:3]
+    event = pod_.wait_event(lambda e: e.reason == "BackOff", "the event BackOff")
+    mark = repository.mark()
+    pods.start(mounting(f"{repository.address}:v1"))
+
+    assert second - first >= FIRST_BACK_OFF - SLACK
+    assert third - second >= 1.5 * FIRST_BACK_OFF
+    assert (event.type, event.field_path) == ("Normal", "")
+    assert repository.requests(after=mark).manifests
+
+
+@verifies("ERR-09")
+def test_pod_starts_when_the_registry_heals(pods: Pods, site: Asset) -> None:
+    """Given a Pod whose image could not be pulled, when the registry is well again, then the same Pod starts by itself."""
+    site.repository.misbehave(status=404)
+    pod_ = pods.start(mounting(site.reference))
+    unpulled(pod_)
+    site.repository.heal()
+    pod_.wait_started("main", seconds=120)
+
+    assert pod_.answers().tree() == site.tree
+
+
+@verifies("ERR-10")
+@pytest.mark.parametrize("restart_policy", ["Always", "OnFailure", "Never"])
+def test_failed_pull_leaves_the_pod_pending(pods: Pods, repositories: Repositories, restart_policy: str) -> None:
+    """Given an image that cannot be pulled, when the Pod backs off, then its phase is Pending, whatever its restartPolicy."""
+    absent = f"{repositories.new('absent').address}:v1"
+    pod_ = pods.start(mounting(absent, restart_policy=restart_policy))
+    first = phase(pod_.state())
+    pod_.wait_for_back_off()
+
+    assert first == "Pending"
+    assert phase(pod_.state()) == "Pending"
+
+
+@verifies("ERR-12")
+def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
+    """Given two containers, one of which mounts a volume that cannot be pulled, when the Pod starts, then whether the other one runs is
+    recorded."""
+    absent = f"{repositories.new('absent').address}:v1"
+    mounts_it = container(name="mounts-it", mounts=[mount()])
+    other = container((HOLD,), name="other")
+    pod_ = pods.create(pod([mounts_it, other], volumes=[image_volume(absent)]))
+    pod_.wait_refusal(*PULL_FAILED, container="mounts-it")
+    pod_.settle()
+
+    refusal = pod_.refusal("other")
+    assert pod_.refusal("mounts-it") is not None
+    observe(f"waits with {refusal.reason}" if refusal else "runs", "a container that does not mount the failing volume")
+
+
+@verifies("ERR-14")
+def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
+    """Given a volume that cannot be pulled, when the container that mounts it waits, then a Warning event Failed on that container tells the
+    reason of the wait."""
+    absent = f"{repositories.new('absent').address}:v1"
+    one = container(name="mounts-it", mounts=[mount()])
+    pod_ = pods.start(pod([one], volumes=[image_volume(absent)]))
+    unpulled(pod_)
+    event = pod_.wait_event(
+        lambda e: e.reason == "Failed" and e.field_path == "spec.containers{mounts-it}", "the event Failed on the container"
+    )
+
+    assert event.type == "Warning"
+    assert event.message in {f"Error: {reason}" for reason in PULL_FAILED}
+
+
+@verifies("ERR-16")
+def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
+    """Given a runtime that has no image volumes, when a container mounts one, then the container is not created and its reason says so: it
+    never runs without the image.
+    Control: the same Pod without the volume runs."""
+    control = pods.started(pod([container()]))
+    pod_ = pods.start(mounting(site.reference))
+    refusal = pod_.refusal()
+    seen = None if refusal else Tree.from_json(pod_.answers().of("tree").get("entries") or {})
+
+    if seen == site.tree:
+        raise Inconclusive("the target has image volumes", missing="a runtime without them")
+    assert control.refusal() is None
+    assert refusal is not None, ignored(when=True, what="the image volume")
+    assert refusal.reason == "CreateContainerError"
+
+
+@verifies("ERR-22")
+def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> None:
+    """Given two Pods that back off, each from a repository of its own, when one of them is deleted, then it is gone promptly, and by the
+    time at which the other one tries again, nobody has asked for the first one's image."""
+    watched, clock = repositories.new("watched"), repositories.new("clock")
+    pod_ = pods.start(mounting(f"{watched.address}:v1"))
+    pods.start(mounting(f"{clock.address}:v1"))
+    pod_.delete(seconds=31)
+    mark = watched.mark()
+    tried = len(attempts(clock.requests()))
+    clock.wait_for(lambda seen: len(attempts(seen)) > tried, "the other Pod's next attempt", seconds=60)
+
+    assert watched.requests(after=mark) == []
