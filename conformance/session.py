@@ -24,6 +24,7 @@ from fixtures.errors import PreflightRefused, UsageError
 from fixtures.evidence import Evidence
 from fixtures.manifests import Surroundings
 from fixtures.namespaces import Namespaces, run_labels, sweep, sweep_expired
+from fixtures.registry import node as node_registry
 from fixtures.registry import process
 from fixtures.registry.client import RegistryControl
 from fixtures.repositories import Repositories
@@ -103,11 +104,34 @@ def _start(options: Options, opening: Opening) -> Session:
         )
     opening.stack.callback(lambda: opening.leftovers.extend(sweep(api, run)))
     swept = sweep_expired(api)
-    registry = open_registry(options, api, opening)
-    image = options.probe_image or (
-        push_probe(registry, run, target.node.architecture) if reached.reference else DEFAULT_PROBE_IMAGE
+    for open_registry in registry_modes(options, reference=reached.reference):
+        registry = open_registry(Where(options=options, api=api, run=run, target=target), opening)
+        connection = connect(options, reached, run, target, others, registry)
+        try:
+            sighting = fly_canary(connection, api, registry)
+            break
+        except canary.RegistryUnreached:
+            if open_registry is not runner_found:
+                raise
+    return Session(
+        connection=connection.to_json() | {"platform": dict(sighting.lacks)},
+        target=describe(target, registry, connection.probe_image, sighting, swept),
+        secrets=(registry.token,),
+        _close=opening.close,
     )
-    connection = Connection(
+
+
+def connect(
+    options: Options,
+    reached: Reached,
+    run: str,
+    target: Target,
+    others: tuple[str, ...],
+    registry: RegistryControl,
+) -> Connection:
+    """What every worker needs to know."""
+    image = options.probe_image or (push_probe(registry, run) if reached.reference else DEFAULT_PROBE_IMAGE)
+    return Connection(
         run=run,
         kubeconfig=reached.kubeconfig,
         context=reached.context,
@@ -118,14 +142,6 @@ def _start(options: Options, opening: Opening) -> Session:
         registry_control=registry.control_url,
         registry_token=registry.token,
         registry_hosts=tuple(registry.hosts),
-    )
-    sighting = fly_canary(connection, api, registry)
-    facts = describe(target, registry, image, sighting, swept)
-    return Session(
-        connection=connection.to_json() | {"platform": dict(sighting.lacks)},
-        target=facts,
-        secrets=(registry.token,),
-        _close=opening.close,
     )
 
 
@@ -163,19 +179,76 @@ def reach(options: Options, opening: Opening) -> Reached:
 # --- the test registry
 
 
-def open_registry(options: Options, api: Api, opening: Opening) -> RegistryControl:
-    """Start the test registry where the nodes reach it: in this process's care, at an address given or on loopback."""
-    scheme, _, address = (options.registry or "").partition("://")
-    if options.registry and scheme != "runner":
-        raise UsageError(f"REGISTRY={options.registry} is not understood: give runner://HOST:PORT.")
-    if address:
-        host, port = split_address(address)
-        listen = [f"{host}:{port}", f"{host}:{port + 1}"]
-        running = process.start(*listen, ports=range(port + 2, port + 9))
-    else:
-        running = process.start("127.0.0.1:0", "127.0.0.1:0")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What a registry mode needs to know."""
+
+    options: Options
+    api: Api
+    run: str
+    target: Target
+
+
+Mode = Callable[[Where, Opening], RegistryControl]
+
+
+def registry_modes(options: Options, *, reference: bool) -> Sequence[Mode]:
+    """The ways to run the test registry, in the order in which they are tried. UsageError where REGISTRY is none of them.
+
+    With none named it is run here, which serves nodes on this machine; where the node does not reach that, on the node.
+    """
+    scheme, _, _ = (options.registry or "").partition("://")
+    if not options.registry:
+        return (runner_found,) if reference else (runner_found, on_node)
+    if scheme == "runner":
+        return (runner_given,)
+    if scheme == "node":
+        return (on_node,)
+    raise UsageError(
+        f"REGISTRY={options.registry} is not understood: give runner://HOST:PORT, an address here that the nodes reach,"
+        " or node, or node://FIRST-LAST with ports on the node."
+    )
+
+
+def runner_found(where: Where, opening: Opening) -> RegistryControl:
+    """Run it here, on loopback: for nodes of this machine."""
+    del where
+    running = process.start("127.0.0.1:0", "127.0.0.1:0")
     opening.stack.callback(running.stop)
     return running.control
+
+
+def runner_given(where: Where, opening: Opening) -> RegistryControl:
+    """Run it here, at the address that was given and the one beside it; further ones follow on demand."""
+    host, port = split_address((where.options.registry or "").partition("://")[2])
+    running = process.start(f"{host}:{port}", f"{host}:{port + 1}", ports=range(port + 2, port + 9))
+    opening.stack.callback(running.stop)
+    return running.control
+
+
+def on_node(where: Where, opening: Opening) -> RegistryControl:
+    """Run it on the node under test, on that node's loopback, as a Pod with host network."""
+    namespaces = Namespaces(where.api, where.run, "registry")
+    deployed = node_registry.deploy(
+        where.api,
+        namespace=namespaces.at("privileged"),
+        node=where.target.under_test[0],
+        image=where.options.probe_image or DEFAULT_PROBE_IMAGE,
+        labels=run_labels(where.run),
+        ports=split_ports((where.options.registry or "").partition("://")[2]),
+    )
+    opening.stack.callback(deployed.stop)
+    return deployed.control
+
+
+def split_ports(text: str) -> range | None:
+    """FIRST-LAST as a range of ports; None for nothing. UsageError where it is neither."""
+    if not text:
+        return None
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and 0 < int(first) + 1 < int(last) < 65536):
+        raise UsageError(f"REGISTRY=node://{text} is not node://FIRST-LAST with three ports at least.")
+    return range(int(first), int(last) + 1)
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -190,7 +263,7 @@ def split_address(address: str) -> tuple[str, int]:
     return parts.hostname, port
 
 
-def push_probe(registry: RegistryControl, run: str, architecture: str) -> str:
+def push_probe(registry: RegistryControl, run: str) -> str:
     """Build the probe image from the running interpreter and push it: the reference cluster has no other registry."""
     repository = f"{run}/probe"
     registry.push(probe_image(), repository, "v1")

@@ -17,7 +17,8 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 def declaring(volume: Json) -> Json:
     """A Pod with this volume, which no container mounts: a volume that is refused does not count as declared, and a mount of it would
-    add a cause of its own."""
+    add a cause of its own.
+    """
     return pod([container()], volumes=[volume])
 
 
@@ -43,14 +44,21 @@ def lost(source: Json) -> str:
 def only_cause(answer: Response) -> Json:
     """The cause of a refusal, as field, reason and message; empty where the Pod was not refused."""
     causes = answer.causes
-    return {key: causes[0].get(key) for key in ("field", "reason", "message")} if len(causes) == 1 else {"causes": causes}
+    return (
+        {key: causes[0].get(key) for key in ("field", "reason", "message")}
+        if len(causes) == 1
+        else {"causes": causes}
+    )
 
 
 @verifies("API-01")
 def test_image_volume_is_stored_as_given(pods: Pods, api: Api) -> None:
     """Given a Pod with an image volume, when it is created and read again, then reference and pullPolicy are those given; and the API's
-    schema has the type with both fields, neither of them required."""
-    manifest = mounting(REFERENCE, pull_policy="IfNotPresent", schedulingGates=[{"name": "example.com/never"}])
+    schema has the type with both fields, neither of them required.
+    """
+    manifest = mounting(
+        REFERENCE, pull_policy="IfNotPresent", schedulingGates=[{"name": "example.com/never"}]
+    )
     pod_ = pods.create(manifest)
     volumes = pod_.state()["spec"].get("volumes") or []
     source = next((volume.get("image") or {} for volume in volumes if volume["name"] == "volume"), {})
@@ -68,7 +76,8 @@ def test_image_volume_is_stored_as_given(pods: Pods, api: Api) -> None:
 @pytest.mark.parametrize("source", [{}, {"reference": ""}], ids=["missing", "empty"])
 def test_pod_without_a_reference_is_refused(pods: Pods, source: Json) -> None:
     """Given a Pod whose image volume has an empty reference or none, when it is offered, then it is refused as invalid: Required.
-    Control: the same Pod with a reference is accepted."""
+    Control: the same Pod with a reference is accepted.
+    """
     answer = offered(pods, declaring({"name": "volume", "image": source}))
 
     control = stored(offered(pods, mounting(REFERENCE)))
@@ -85,7 +94,8 @@ def test_pod_without_a_reference_is_refused(pods: Pods, source: Json) -> None:
 @pytest.mark.parametrize("policy", ["Sometimes", "always", "IfNotPresent "])
 def test_unknown_pull_policy_is_refused(pods: Pods, policy: str) -> None:
     """Given a pullPolicy other than Always, IfNotPresent and Never, when the Pod is offered, then it is refused as invalid.
-    Control: each of the three is accepted and stored."""
+    Control: each of the three is accepted and stored.
+    """
     answer = offered(pods, declaring(image_volume(REFERENCE, pull_policy=policy)))
 
     for known in ("Always", "IfNotPresent", "Never"):
@@ -117,7 +127,8 @@ def test_latest_defaults_to_always(pods: Pods, reference: str) -> None:
 @pytest.mark.parametrize("reference", ["registry.example/site", "registry.example:5000/site"])
 def test_untagged_defaults_to_always(pods: Pods, reference: str) -> None:
     """Given a reference without tag and digest, when the Pod is offered without a pullPolicy, then the policy is Always; the port of a
-    registry is no tag."""
+    registry is no tag.
+    """
     policy, otherwise = _policy(pods, reference)
     assert policy == "Always", otherwise
 
@@ -131,7 +142,9 @@ def test_other_tags_default_to_if_not_present(pods: Pods, reference: str) -> Non
 
 
 @verifies("API-09")
-@pytest.mark.parametrize("reference", [f"registry.example/site@{DIGEST}", f"registry.example:5000/site@{DIGEST}"])
+@pytest.mark.parametrize(
+    "reference", [f"registry.example/site@{DIGEST}", f"registry.example:5000/site@{DIGEST}"]
+)
 def test_digest_defaults_to_if_not_present(pods: Pods, reference: str) -> None:
     """Given a reference by digest alone, when the Pod is offered without a pullPolicy, then the policy is IfNotPresent."""
     policy, otherwise = _policy(pods, reference)
@@ -141,7 +154,8 @@ def test_digest_defaults_to_if_not_present(pods: Pods, reference: str) -> None:
 @verifies("API-11")
 def test_two_sources_are_refused(pods: Pods) -> None:
     """Given a volume with both image and emptyDir, when the Pod is offered, then it is refused: a volume has one type.
-    Control: the same volume with image alone is accepted."""
+    Control: the same volume with image alone is accepted.
+    """
     answer = offered(pods, declaring(image_volume(REFERENCE) | {"emptyDir": {}}))
 
     control = stored(offered(pods, mounting(REFERENCE)))
@@ -155,14 +169,21 @@ def test_two_sources_are_refused(pods: Pods) -> None:
 
 @verifies("API-12")
 @pytest.mark.parametrize(
-    "change", [{"reference": "registry.example/assets/site:v2"}, {"pullPolicy": "Never"}], ids=["reference", "pullPolicy"]
+    "change",
+    [{"reference": "registry.example/assets/site:v2"}, {"pullPolicy": "Never"}],
+    ids=["reference", "pullPolicy"],
 )
 @pytest.mark.parametrize("gated", [True, False], ids=["gated", "pending"])
 def test_image_of_a_pod_cannot_be_changed(pods: Pods, api: Api, change: Json, gated: bool) -> None:
     """Given a Pod that exists, whether gated or waiting for a node, when its volume's reference or pullPolicy is patched, then the change
     is refused and the Pod is as it was.
-    Control: a label of the same Pod can be changed."""
-    waits = {"schedulingGates": [{"name": "example.com/never"}]} if gated else {"nodeSelector": {"example.com/no": "node"}}
+    Control: a label of the same Pod can be changed.
+    """
+    waits = (
+        {"schedulingGates": [{"name": "example.com/never"}]}
+        if gated
+        else {"nodeSelector": {"example.com/no": "node"}}
+    )
     pod_ = pods.create(mounting(REFERENCE, pull_policy="Always", **waits))
     before = pod_.state()["spec"].get("volumes")
     patch = {"spec": {"volumes": [{"name": "volume", "image": change}]}}

@@ -33,7 +33,8 @@ def nothing(seen: Tree) -> str:
 @verifies("IMG-01")
 def test_scratch_image_can_be_mounted(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given an image of files only, without command, entrypoint, shell or anything to run, when a Pod mounts it, then its container starts
-    and shows the files."""
+    and shows the files.
+    """
     image = Image([Layer([file("data/one.txt", f"build {build}\n")])], config={})
     asset = repositories.new().push(image)
     pod_ = pods.start(mounting(asset.reference))
@@ -46,7 +47,8 @@ def test_scratch_image_can_be_mounted(pods: Pods, repositories: Repositories, bu
 @verifies("IMG-02")
 def test_every_byte_is_the_layers(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given files from empty to several hundred KiB, when a Pod mounts the image, then each file has the size and hash that it has in the
-    layer."""
+    layer.
+    """
     contents = {"empty": b"", "line": b"one line\n", "zeros": bytes(1 << 20), "build": build.encode()}
     contents |= {"binary": bytes(range(256)) * 3000, "edge": b"x" * 65536, "beyond": b"y" * 65537}
     asset = repositories.new().push(Image([Layer([file(name, data) for name, data in contents.items()])]))
@@ -59,10 +61,15 @@ def test_every_byte_is_the_layers(pods: Pods, repositories: Repositories, build:
 @verifies("IMG-03")
 def test_later_layers_win(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given a file that three of four layers have, and files that one layer has, when a Pod mounts the image, then it shows the file of the
-    last of these layers and all the others."""
+    last of these layers and all the others.
+    """
     names = ["0", "1", "2", "3"]
     layers = [
-        Layer([file("which", f"layer {name}\n"), file(f"only-{name}", f"{build} {name}\n")] if name != "3" else [file("only-3", build)])
+        Layer(
+            [file("which", f"layer {name}\n"), file(f"only-{name}", f"{build} {name}\n")]
+            if name != "3"
+            else [file("only-3", build)]
+        )
         for name in names
     ]
     asset = repositories.new().push(Image(layers))
@@ -78,9 +85,25 @@ def test_later_layers_win(pods: Pods, repositories: Repositories, build: str) ->
 def test_whiteout_hides(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given a file and a directory of a lower layer that an upper layer whites out, when a Pod mounts the image, then neither is there, nor
     is any whiteout; what stands beside them is.
-    Control: the files beside the hidden ones are shown."""
-    lower = Layer([file("gone", "lower"), file("kept", build), file("folder/gone", "lower"), file("dropped/inner", "lower")])
-    upper = Layer([whiteout("gone"), directory("folder"), whiteout("folder/gone"), whiteout("dropped"), file("new", build)])
+    Control: the files beside the hidden ones are shown.
+    """
+    lower = Layer(
+        [
+            file("gone", "lower"),
+            file("kept", build),
+            file("folder/gone", "lower"),
+            file("dropped/inner", "lower"),
+        ]
+    )
+    upper = Layer(
+        [
+            whiteout("gone"),
+            directory("folder"),
+            whiteout("folder/gone"),
+            whiteout("dropped"),
+            file("new", build),
+        ]
+    )
     asset = repositories.new().push(Image([lower, upper]))
     seen = pods.run(mounting(asset.reference)).tree()
 
@@ -92,9 +115,12 @@ def test_whiteout_hides(pods: Pods, repositories: Repositories, build: str) -> N
 def test_opaque_directory_hides_what_is_below(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given a directory that an upper layer makes opaque, when a Pod mounts the image, then it shows the upper layer's entries of that
     directory alone.
-    Control: another directory of the lower layer is shown whole."""
+    Control: another directory of the lower layer is shown whole.
+    """
     lower = Layer([file("opaque/old", "lower"), file("opaque/again", "lower"), file("other/old", build)])
-    upper = Layer([directory("opaque"), file("opaque/again", "upper"), opaque("opaque"), file("opaque/new", build)])
+    upper = Layer(
+        [directory("opaque"), file("opaque/again", "upper"), opaque("opaque"), file("opaque/new", build)]
+    )
     asset = repositories.new().push(Image([lower, upper]))
     answers = pods.run(mounting(asset.reference, tree(), ("read", "/vol/opaque/again")))
 
@@ -106,7 +132,8 @@ def test_opaque_directory_hides_what_is_below(pods: Pods, repositories: Reposito
 @verifies("IMG-06")
 def test_upper_layer_decides_the_type(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given names that are a directory, a file or a link in a lower layer and something else in an upper one, when a Pod mounts the image,
-    then each is what the upper layer says, and nothing of the lower one shows through."""
+    then each is what the upper layer says, and nothing of the lower one shows through.
+    """
     lower = Layer(
         [
             file("directory-to-file/inner", "lower"),
@@ -138,7 +165,8 @@ def test_upper_layer_decides_the_type(pods: Pods, repositories: Repositories, bu
 def test_links_are_kept_as_they_are(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given relative, absolute and dangling symbolic links, when a Pod mounts the image, then each has its own target, and an absolute one
     leads to the container's root: not to the volume's.
-    Control: a relative link to a file of the image can be read."""
+    Control: a relative link to a file of the image can be read.
+    """
     links = {"relative": "here", "absolute": "/probe/probe.py", "inside": "/here", "dangling": "nowhere"}
     members = [file("here", build), *(symlink(name, target) for name, target in links.items())]
     asset = repositories.new().push(Image([Layer(members)]))
@@ -156,12 +184,15 @@ def test_links_are_kept_as_they_are(pods: Pods, repositories: Repositories, buil
 @verifies("IMG-09")
 def test_modes_owners_and_times_are_the_headers(root_pods: Pods, oddities: Asset, many_ids: None) -> None:
     """Given entries of every mode, of several owners, and of times past and future, when a Pod mounts the image, then mode, uid, gid and
-    mtime of each are those of its header."""
+    mtime of each are those of its header.
+    """
     del many_ids
     seen = root_pods.run(mounting(oddities.reference)).tree()
 
     def headers(found: Tree) -> dict[str, tuple[int, int, int, int]]:
-        return {path: (entry.mode & 0o777, entry.uid, entry.gid, entry.mtime) for path, entry in found.items()}
+        return {
+            path: (entry.mode & 0o777, entry.uid, entry.gid, entry.mtime) for path, entry in found.items()
+        }
 
     assert headers(seen) == headers(oddities.tree), nothing(seen)
 
@@ -179,7 +210,8 @@ ENCODINGS: dict[str, Variation] = {
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_encoding_of_layers(pods: Pods, repositories: Repositories, build: str, encoding: str) -> None:
     """Given the same tree in layers that are gzip, zstd or plain tar, and with Docker's media types, when a Pod mounts the image, then it
-    shows the same tree."""
+    shows the same tree.
+    """
     asset = repositories.new().push(ENCODINGS[encoding](build))
     pod_ = pods.start(mounting(asset.reference))
 
@@ -189,7 +221,9 @@ def test_every_encoding_of_layers(pods: Pods, repositories: Repositories, build:
 
 
 @verifies("IMG-16")
-def test_index_resolves_to_the_nodes_platform(pods: Pods, repositories: Repositories, build: str, architecture: str) -> None:
+def test_index_resolves_to_the_nodes_platform(
+    pods: Pods, repositories: Repositories, build: str, architecture: str
+) -> None:
     """Given an index of several platforms, the first of them foreign, when a Pod mounts it, then it shows the image of the node's platform."""
     repository = repositories.new("platforms")
     index = platforms_asset.image(build)
@@ -206,7 +240,8 @@ def test_index_resolves_to_the_nodes_platform(pods: Pods, repositories: Reposito
 def test_mount_replaces_its_path_only(pods: Pods, site: Asset, root_read_only: bool) -> None:
     """Given a mountPath that the container's image has, and one that it hasn't, when a Pod mounts the volume at both, then each shows the
     volume, what the image had below the first is hidden, and everything beside it is as before.
-    Control: without the mount, the same container shows its own files there."""
+    Control: without the mount, the same container shows its own files there.
+    """
     looks = (("names", "/"), ("names", "/etc"), tree("/etc/own"), tree("/made/for/it"), ("names", "/made"))
     mounts = [mount("/etc/own"), mount("/made/for/it")]
     main = container(looks, mounts=mounts)
@@ -229,9 +264,12 @@ def test_mount_replaces_its_path_only(pods: Pods, site: Asset, root_read_only: b
 
 
 @verifies("IMG-22")
-def test_program_of_the_volume_runs(pods: Pods, repositories: Repositories, build: str, architecture: str) -> None:
+def test_program_of_the_volume_runs(
+    pods: Pods, repositories: Repositories, build: str, architecture: str
+) -> None:
     """Given an image with a static program, when the container executes it from the volume, then it runs.
-    Control: a file without the execute bit is refused."""
+    Control: a file without the execute bit is refused.
+    """
     members = [
         file("hello", programs.hello(architecture), mode=0o755),
         file("plain", programs.hello(architecture), mode=0o644),

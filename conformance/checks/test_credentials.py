@@ -73,9 +73,12 @@ def test_public_image_is_pulled_without_credentials(pods: Pods, site: Asset) -> 
 @verifies("AUTH-02")
 @pytest.mark.parametrize("scheme", ["basic", "bearer"])
 @pytest.mark.parametrize("kind", [DOCKER_CONFIG_JSON, DOCKER_CFG], ids=["dockerconfigjson", "dockercfg"])
-def test_pod_secret_authenticates(pods: Pods, credentials: Credentials, site: Asset, alice: User, kind: str, scheme: str) -> None:
+def test_pod_secret_authenticates(
+    pods: Pods, credentials: Credentials, site: Asset, alice: User, kind: str, scheme: str
+) -> None:
     """Given a private image, when a Pod lists a secret with the right credential, then it is pulled as that user.
-    Control: the same Pod without the secret is refused."""
+    Control: the same Pod without the secret is refused.
+    """
     site.repository.protect(alice, scheme=scheme)
     without = refused(pods.start(mounting(site.reference)))
     secret = credentials.secret(pods.namespace, {site.repository.host: alice}, kind=kind)
@@ -88,10 +91,13 @@ def test_pod_secret_authenticates(pods: Pods, credentials: Credentials, site: As
 
 
 @verifies("AUTH-03")
-def test_service_account_secret_authenticates(pods: Pods, credentials: Credentials, private: Asset, alice: User) -> None:
+def test_service_account_secret_authenticates(
+    pods: Pods, credentials: Credentials, private: Asset, alice: User
+) -> None:
     """Given a private image and a ServiceAccount with the right secret, when a Pod of that account lists no secret itself, then admission
     gives it the account's and the image is pulled.
-    Control: the same Pod with the default account is refused."""
+    Control: the same Pod with the default account is refused.
+    """
     secret = credentials.secret(pods.namespace, {private.repository.host: alice})
     account = credentials.service_account(pods.namespace, secret)
     pod_ = pods.start(mounting(private.reference, serviceAccountName=account))
@@ -108,7 +114,8 @@ def test_pod_secrets_replace_the_service_accounts(
 ) -> None:
     """Given a ServiceAccount with the right secret, when a Pod of that account lists another secret that is of no use, then it has its own
     alone and is refused.
-    Control: without a secret of its own, the Pod of that account is pulled for."""
+    Control: without a secret of its own, the Pod of that account is pulled for.
+    """
     right = credentials.secret(pods.namespace, {private.repository.host: alice})
     useless = credentials.secret(pods.namespace, {"other.example": mallory})
     account = credentials.service_account(pods.namespace, right)
@@ -126,9 +133,12 @@ def test_order_of_matching_credentials(
     pods: Pods, credentials: Credentials, private: Asset, observe: Observe
 ) -> None:
     """Given four wrong credentials, two for the registry and two for the repository, listed the other way round than their keys sort, when
-    the image is pulled, then the registry sees the users in an order, which is recorded."""
+    the image is pulled, then the registry sees the users in an order, which is recorded.
+    """
     host, path = private.repository.host, private.repository.address
-    first, second, third, fourth = (credentials.user(name) for name in ("host-1", "host-2", "path-1", "path-2"))
+    first, second, third, fourth = (
+        credentials.user(name) for name in ("host-1", "host-2", "path-1", "path-2")
+    )
     keys = [(host, first), (host, second), (path, third), (path, fourth)]
     secrets = [credentials.secret(pods.namespace, {key: user}) for key, user in keys]
     refused(pods.start(with_secrets(private, *secrets)))
@@ -136,7 +146,10 @@ def test_order_of_matching_credentials(
     tried = list(dict.fromkeys(user for user in private.repository.requests().users if user in known))
 
     assert set(tried) == known
-    observe(tried, "the users tried, of secrets listed as host-1, host-2 (key HOST:PORT), path-1, path-2 (key HOST:PORT/PATH)")
+    observe(
+        tried,
+        "the users tried, of secrets listed as host-1, host-2 (key HOST:PORT), path-1, path-2 (key HOST:PORT/PATH)",
+    )
 
 
 def _keys(asset: Asset) -> dict[str, tuple[str, bool]]:
@@ -177,9 +190,12 @@ KEYS = (
 
 @verifies("AUTH-09")
 @pytest.mark.parametrize("key", KEYS)
-def test_which_keys_match(pods: Pods, credentials: Credentials, private: Asset, alice: User, key: str) -> None:
+def test_which_keys_match(
+    pods: Pods, credentials: Credentials, private: Asset, alice: User, key: str
+) -> None:
     """Given a secret whose key matches the image by host, port and path, or does not, when a Pod with it mounts the private image, then it
-    is pulled as that user where the key matches, and without the credential, in vain, where it doesn't."""
+    is pulled as that user where the key matches, and without the credential, in vain, where it doesn't.
+    """
     written, matches = _keys(private)[key]
     secret = credentials.secret(pods.namespace, {written: alice})
     pod_ = pods.start(with_secrets(private, secret))
@@ -197,12 +213,15 @@ def test_every_matching_credential_is_tried(
     pods: Pods, credentials: Credentials, private: Asset, alice: User, mallory: User, order: str
 ) -> None:
     """Given two secrets for one key, when the wrong one stands before or after the right one, then the image is pulled; and when both are
-    wrong, both have been tried."""
+    wrong, both have been tried.
+    """
     host = private.repository.host
     right, wrong = (credentials.secret(pods.namespace, {host: user}) for user in (alice, mallory))
     oscar = credentials.user("oscar")
     other = credentials.secret(pods.namespace, {host: oscar})
-    listed = {"wrong first": (wrong, right), "right first": (right, wrong), "both wrong": (wrong, other)}[order]
+    listed = {"wrong first": (wrong, right), "right first": (right, wrong), "both wrong": (wrong, other)}[
+        order
+    ]
     pod_ = pods.start(with_secrets(private, *listed))
 
     if order == "both wrong":
@@ -220,14 +239,20 @@ def test_wrong_credential_for_a_public_image(
 ) -> None:
     """Given an image that anybody may pull, from a registry that refuses wrong credentials, when a Pod lists a wrong one, then whether the
     image is pulled without it is recorded.
-    Control: without the secret the image is pulled."""
-    site.repository.protect(alice, anonymous=True)
+    Control: without the secret the image is pulled.
+    """
+    site.repository.protect(
+        alice, scheme="bearer", anonymous=True
+    )  # with basic, containerd sends nothing where nothing is asked
     wrong = credentials.secret(pods.namespace, {site.repository.host: mallory})
     pod_ = pods.start(with_secrets(site, wrong))
     refusal = pod_.refusal()
 
     assert "mallory" in site.repository.requests().users
-    observe(refusal.reason if refusal else "pulled anonymously", "what follows a wrong credential where none is needed")
+    observe(
+        refusal.reason if refusal else "pulled anonymously",
+        "what follows a wrong credential where none is needed",
+    )
     assert pods.run(mounting(site.reference)).tree() == site.tree
 
 
@@ -236,17 +261,21 @@ def test_credentials_stay_with_their_registry(
     pods: Pods, credentials: Credentials, repositories: Repositories, build: str, alice: User
 ) -> None:
     """Given two registries and a Pod with a secret for each, when it mounts an image of each, then each registry sees its own user and never
-    the other's."""
+    the other's.
+    """
     bob = credentials.user("bob")
     here = repositories.new("here", host=repositories.hosts[0]).push(site_asset.image(f"{build}-here"))
     there = repositories.new("there", host=repositories.hosts[1]).push(site_asset.image(f"{build}-there"))
     here.repository.protect(alice)
     there.repository.protect(bob)
     secrets = [
-        credentials.secret(pods.namespace, {asset.repository.host: user}) for asset, user in ((here, alice), (there, bob))
+        credentials.secret(pods.namespace, {asset.repository.host: user})
+        for asset, user in ((here, alice), (there, bob))
     ]
     volumes = [image_volume(here.reference, name="here"), image_volume(there.reference, name="there")]
-    main = container((tree("/here"), tree("/there")), mounts=[mount(f"/{name}", volume=name) for name in ("here", "there")])
+    main = container(
+        (tree("/here"), tree("/there")), mounts=[mount(f"/{name}", volume=name) for name in ("here", "there")]
+    )
     pod_ = pods.start(pod([main], volumes=volumes, imagePullSecrets=pull_secrets(*secrets)))
     here_saw, there_saw = (set(asset.repository.requests().users) - {None} for asset in (here, there))
 
@@ -259,11 +288,17 @@ def test_credentials_stay_with_their_registry(
 
 @verifies("AUTH-13")
 def test_container_and_volume_from_two_private_registries(
-    pods: Pods, credentials: Credentials, repositories: Repositories, build: str, architecture: str, alice: User
+    pods: Pods,
+    credentials: Credentials,
+    repositories: Repositories,
+    build: str,
+    architecture: str,
+    alice: User,
 ) -> None:
     """Given a container's image in one private registry and a volume's image in another, when a Pod lists a secret for each, then the
     container runs and the volume shows its image.
-    Control: without the volume's secret, the container that mounts it is refused and the other one runs."""
+    Control: without the volume's secret, the container that mounts it is refused and the other one runs.
+    """
     bob = credentials.user("bob")
     members = [file("hello", programs.hello(architecture), mode=0o755), file("build", build)]
     program = Image([Layer(members)], architecture=architecture)
@@ -277,7 +312,9 @@ def test_container_and_volume_from_two_private_registries(
     def manifest(*secrets: str) -> Json:
         first = {"name": "runs", "image": runs.reference, "imagePullPolicy": "Always", "command": ["/hello"]}
         second = container((tree(),), mounts=[mount()])
-        return pod([first, second], volumes=[image_volume(shows.reference)], imagePullSecrets=pull_secrets(*secrets))
+        return pod(
+            [first, second], volumes=[image_volume(shows.reference)], imagePullSecrets=pull_secrets(*secrets)
+        )
 
     control = pods.start(manifest(for_runs))
     pod_ = pods.start(manifest(for_runs, for_shows))
@@ -294,7 +331,8 @@ def test_container_and_volume_from_two_private_registries(
 @verifies("AUTH-14")
 def test_missing_secret_is_not_fatal(pods: Pods, site: Asset) -> None:
     """Given a Pod that lists a secret which does not exist, when it mounts a public image, then it starts, and a Warning event names the
-    secret."""
+    secret.
+    """
     pod_ = pods.start(with_secrets(site, "does-not-exist"))
 
     assert pod_.refusal() is None, str(pod_.refusal())
@@ -310,7 +348,8 @@ def test_secrets_of_other_types_are_ignored(
     pods: Pods, credentials: Credentials, private: Asset, alice: User, kind: str
 ) -> None:
     """Given the right credential in a secret that is of no docker type, when a Pod lists it, then it is as if it were not there.
-    Control: the same credential in a secret of type kubernetes.io/dockerconfigjson is used."""
+    Control: the same credential in a secret of type kubernetes.io/dockerconfigjson is used.
+    """
     other = credentials.secret(pods.namespace, {private.repository.host: alice}, kind=kind)
     refused(pods.start(with_secrets(private, other)))
     tried = private.repository.requests().users
@@ -321,9 +360,12 @@ def test_secrets_of_other_types_are_ignored(
 
 
 @verifies("AUTH-17")
-def test_corrected_secret_heals_the_pod(pods: Pods, credentials: Credentials, private: Asset, alice: User, mallory: User) -> None:
+def test_corrected_secret_heals_the_pod(
+    pods: Pods, credentials: Credentials, private: Asset, alice: User, mallory: User
+) -> None:
     """Given a Pod that backs off because its secret holds a wrong credential, when the secret is corrected, then the same Pod starts and
-    shows the image."""
+    shows the image.
+    """
     host = private.repository.host
     secret = credentials.secret(pods.namespace, {host: mallory})
     pod_ = pods.start(with_secrets(private, secret))
@@ -335,10 +377,13 @@ def test_corrected_secret_heals_the_pod(pods: Pods, credentials: Credentials, pr
 
 
 @verifies("AUTH-18")
-def test_present_private_image_needs_the_credential(pods: Pods, credentials: Credentials, private: Asset, alice: User) -> None:
+def test_present_private_image_needs_the_credential(
+    pods: Pods, credentials: Credentials, private: Asset, alice: User
+) -> None:
     """Given a private image that is present because one Pod had the credential, when a Pod without it mounts it under IfNotPresent, then it
     is refused.
-    Control: another Pod with the same secret starts."""
+    Control: another Pod with the same secret starts.
+    """
     secret = credentials.secret(pods.namespace, {private.repository.host: alice})
     first = pods.run(with_secrets(private, secret, policy="IfNotPresent")).tree()
     pod_ = pods.start(mounting(private.reference, pull_policy="IfNotPresent"))
@@ -349,10 +394,13 @@ def test_present_private_image_needs_the_credential(pods: Pods, credentials: Cre
 
 
 @verifies("AUTH-19")
-def test_never_does_not_reveal_a_private_image(pods: Pods, credentials: Credentials, private: Asset, alice: User) -> None:
+def test_never_does_not_reveal_a_private_image(
+    pods: Pods, credentials: Credentials, private: Asset, alice: User
+) -> None:
     """Given a private image that is present, when a Pod without the credential mounts it under Never, then it is told the same as if the
     image were not there.
-    Control: a Pod with the secret starts under Never."""
+    Control: a Pod with the secret starts under Never.
+    """
     secret = credentials.secret(pods.namespace, {private.repository.host: alice})
     pods.run(with_secrets(private, secret, policy="IfNotPresent"))
     refusal = pods.start(mounting(private.reference, pull_policy="Never")).refusal()
@@ -360,23 +408,34 @@ def test_never_does_not_reveal_a_private_image(pods: Pods, credentials: Credenti
 
     assert refusal is not None
     assert refusal.reason == "ErrImageNeverPull"
-    assert refusal.message == f'Container image "{private.reference}" is not present with pull policy of Never'
+    assert (
+        refusal.message == f'Container image "{private.reference}" is not present with pull policy of Never'
+    )
     assert control.refusal() is None, str(control.refusal())
 
 
 @verifies("AUTH-24")
 def test_secrets_come_from_the_pods_namespace(
-    pods: Pods, pods_at: PodsAt, namespaces: Namespaces, credentials: Credentials, private: Asset, alice: User, api: Api
+    pods: Pods,
+    pods_at: PodsAt,
+    namespaces: Namespaces,
+    credentials: Credentials,
+    private: Asset,
+    alice: User,
+    api: Api,
 ) -> None:
     """Given the right secret in another namespace only, when a Pod lists its name, then it is refused and an event says that the secret is
     missing; and a change to a ServiceAccount's secrets leaves the Pods that exist as they are.
-    Control: in the namespace that has the secret, the same Pod starts."""
+    Control: in the namespace that has the secret, the same Pod starts.
+    """
     elsewhere = pods_at("baseline", namespace=namespaces.at("baseline"))
     secret = credentials.secret(elsewhere.namespace, {private.repository.host: alice})
     pod_ = pods.start(with_secrets(private, secret))
 
     refused(pod_)
-    pod_.wait_event(lambda e: e.reason == MISSING_SECRET and secret in e.message, f"the event {MISSING_SECRET}")
+    pod_.wait_event(
+        lambda e: e.reason == MISSING_SECRET and secret in e.message, f"the event {MISSING_SECRET}"
+    )
     assert "alice" not in private.repository.requests().users
     assert elsewhere.run(with_secrets(private, secret)).tree() == private.tree
 
@@ -387,10 +446,13 @@ def test_secrets_come_from_the_pods_namespace(
 
 
 @verifies("SEC-09")
-def test_passwords_appear_nowhere(pods: Pods, credentials: Credentials, private: Asset, mallory: User, api: Api) -> None:
+def test_passwords_appear_nowhere(
+    pods: Pods, credentials: Credentials, private: Asset, mallory: User, api: Api
+) -> None:
     """Given a Pod whose secrets hold wrong credentials, when its pull fails and backs off, then neither its status nor any event holds a
     password, plain or encoded.
-    Control: the registry saw the user, so the credential was used."""
+    Control: the registry saw the user, so the credential was used.
+    """
     secret = credentials.secret(pods.namespace, {private.repository.host: mallory})
     pod_ = pods.start(with_secrets(private, secret))
     refused(pod_)

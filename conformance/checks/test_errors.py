@@ -32,10 +32,13 @@ def unpulled(pod_: Pod) -> Refusal:
 
 
 @verifies("ERR-01")
-@pytest.mark.parametrize("reference", ["registry.example/UPPER:v1", "registry.example/two words:v1", "registry.example/site:"])
+@pytest.mark.parametrize(
+    "reference", ["registry.example/UPPER:v1", "registry.example/two words:v1", "registry.example/site:"]
+)
 def test_unparsable_reference(pods: Pods, reference: str) -> None:
     """Given a reference that cannot be parsed, when the Pod starts, then its container waits with InvalidImageName and a message that holds
-    the reference, and events say so on the Pod and on the container."""
+    the reference, and events say so on the Pod and on the container.
+    """
     pod_ = pods.start(mounting(reference))
     refusal = pod_.refusal()
 
@@ -54,8 +57,13 @@ def test_unparsable_reference(pods: Pods, reference: str) -> None:
 def test_unknown_image(pods: Pods, repositories: Repositories, site: Asset, missing: str) -> None:
     """Given a tag or a repository that the registry doesn't know, when a Pod mounts it, then its container waits with ErrImagePull, then
     ImagePullBackOff, and the message names the reference.
-    Control: the tag that is there starts."""
-    absent = f"{site.repository.address}:absent" if missing == "tag" else f"{repositories.new('absent').address}:v1"
+    Control: the tag that is there starts.
+    """
+    absent = (
+        f"{site.repository.address}:absent"
+        if missing == "tag"
+        else f"{repositories.new('absent').address}:v1"
+    )
     pod_ = pods.start(mounting(absent))
 
     assert absent in unpulled(pod_).message
@@ -68,7 +76,8 @@ def test_unknown_image(pods: Pods, repositories: Repositories, site: Asset, miss
 def test_unauthorized(pods: Pods, site: Asset) -> None:
     """Given a registry that answers 401, when a Pod mounts the image, then its container waits with ErrImagePull, and the message names the
     reference.
-    Control: with the registry well again, another Pod starts."""
+    Control: with the registry well again, another Pod starts.
+    """
     with site.repository.misbehaving(status=401):
         pod_ = pods.start(mounting(site.reference))
         assert site.reference in unpulled(pod_).message
@@ -79,7 +88,8 @@ def test_unauthorized(pods: Pods, site: Asset) -> None:
 def test_forbidden(pods: Pods, site: Asset) -> None:
     """Given a registry that answers 403, when a Pod mounts the image, then its container waits with ErrImagePull, and the message names the
     reference.
-    Control: with the registry well again, another Pod starts."""
+    Control: with the registry well again, another Pod starts.
+    """
     with site.repository.misbehaving(status=403):
         pod_ = pods.start(mounting(site.reference))
         assert site.reference in unpulled(pod_).message
@@ -91,7 +101,8 @@ def test_forbidden(pods: Pods, site: Asset) -> None:
 def test_registry_in_trouble(pods: Pods, site: Asset, status: int) -> None:
     """Given a registry that answers 500, 503 or 429, when a Pod mounts the image, then its container waits with ErrImagePull, and the message
     names the reference.
-    Control: with the registry well again, another Pod starts."""
+    Control: with the registry well again, another Pod starts.
+    """
     with site.repository.misbehaving(status=status):
         pod_ = pods.start(mounting(site.reference))
         assert site.reference in unpulled(pod_).message
@@ -102,7 +113,8 @@ def test_registry_in_trouble(pods: Pods, site: Asset, status: int) -> None:
 def test_registry_refuses_connections(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given a registry at whose address nobody listens, when a Pod mounts its image, then its container waits with ErrImagePull or
     RegistryUnavailable, and the message names the reference.
-    Control: with the registry up again, another Pod starts."""
+    Control: with the registry up again, another Pod starts.
+    """
     repository = repositories.on_own_host()
     asset = repository.push(site_asset.image(build))
     repositories.take_down(repository)
@@ -128,11 +140,14 @@ def attempts(requests: Requests) -> list[float]:
 @verifies("ERR-08")
 def test_failed_pulls_are_retried_ever_more_slowly(pods: Pods, repositories: Repositories) -> None:
     """Given an image that cannot be pulled, when the kubelet tries again, then it waits 10 seconds at least, the next time longer, and says
-    BackOff meanwhile; and a second Pod with the same image does not wait for the first one's back-off."""
+    BackOff meanwhile; and a second Pod with the same image does not wait for the first one's back-off.
+    """
     repository = repositories.new("absent")
     pod_ = pods.start(mounting(f"{repository.address}:v1"))
     unpulled(pod_)
-    found = repository.wait_for(lambda seen: len(attempts(seen)) >= 3, "the third attempt to pull", seconds=90)
+    found = repository.wait_for(
+        lambda seen: len(attempts(seen)) >= 3, "the third attempt to pull", seconds=90
+    )
     first, second, third = attempts(found)[:3]
     event = pod_.wait_event(lambda e: e.reason == "BackOff", "the event BackOff")
     mark = repository.mark()
@@ -158,7 +173,9 @@ def test_pod_starts_when_the_registry_heals(pods: Pods, site: Asset) -> None:
 
 @verifies("ERR-10")
 @pytest.mark.parametrize("restart_policy", ["Always", "OnFailure", "Never"])
-def test_failed_pull_leaves_the_pod_pending(pods: Pods, repositories: Repositories, restart_policy: str) -> None:
+def test_failed_pull_leaves_the_pod_pending(
+    pods: Pods, repositories: Repositories, restart_policy: str
+) -> None:
     """Given an image that cannot be pulled, when the Pod backs off, then its phase is Pending, whatever its restartPolicy."""
     absent = f"{repositories.new('absent').address}:v1"
     pod_ = pods.start(mounting(absent, restart_policy=restart_policy))
@@ -172,7 +189,8 @@ def test_failed_pull_leaves_the_pod_pending(pods: Pods, repositories: Repositori
 @verifies("ERR-12")
 def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
     """Given two containers, one of which mounts a volume that cannot be pulled, when the Pod starts, then whether the other one runs is
-    recorded."""
+    recorded.
+    """
     absent = f"{repositories.new('absent').address}:v1"
     mounts_it = container(name="mounts-it", mounts=[mount()])
     other = container((HOLD,), name="other")
@@ -182,19 +200,24 @@ def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, obs
 
     refusal = pod_.refusal("other")
     assert pod_.refusal("mounts-it") is not None
-    observe(f"waits with {refusal.reason}" if refusal else "runs", "a container that does not mount the failing volume")
+    observe(
+        f"waits with {refusal.reason}" if refusal else "runs",
+        "a container that does not mount the failing volume",
+    )
 
 
 @verifies("ERR-14")
 def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
     """Given a volume that cannot be pulled, when the container that mounts it waits, then a Warning event Failed on that container tells the
-    reason of the wait."""
+    reason of the wait.
+    """
     absent = f"{repositories.new('absent').address}:v1"
     one = container(name="mounts-it", mounts=[mount()])
     pod_ = pods.start(pod([one], volumes=[image_volume(absent)]))
     unpulled(pod_)
     event = pod_.wait_event(
-        lambda e: e.reason == "Failed" and e.field_path == "spec.containers{mounts-it}", "the event Failed on the container"
+        lambda e: e.reason == "Failed" and e.field_path == "spec.containers{mounts-it}",
+        "the event Failed on the container",
     )
 
     assert event.type == "Warning"
@@ -205,7 +228,8 @@ def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
 def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
     """Given a runtime that has no image volumes, when a container mounts one, then the container is not created and its reason says so: it
     never runs without the image.
-    Control: the same Pod without the volume runs."""
+    Control: the same Pod without the volume runs.
+    """
     control = pods.started(pod([container()]))
     pod_ = pods.start(mounting(site.reference))
     refusal = pod_.refusal()
@@ -221,7 +245,8 @@ def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
 @verifies("ERR-22")
 def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> None:
     """Given two Pods that back off, each from a repository of its own, when one of them is deleted, then it is gone promptly, and by the
-    time at which the other one tries again, nobody has asked for the first one's image."""
+    time at which the other one tries again, nobody has asked for the first one's image.
+    """
     watched, clock = repositories.new("watched"), repositories.new("clock")
     pod_ = pods.start(mounting(f"{watched.address}:v1"))
     pods.start(mounting(f"{clock.address}:v1"))

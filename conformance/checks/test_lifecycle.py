@@ -30,7 +30,9 @@ def test_one_volume_at_several_paths(pods: Pods, site: Asset) -> None:
 def test_two_volumes_of_one_image(pods: Pods, site: Asset) -> None:
     """Given two volumes with the same reference, when a container mounts both, then both show the image."""
     volumes = [image_volume(site.reference, name=name) for name in ("one", "two")]
-    main = container((tree("/one"), tree("/two")), mounts=[mount("/one", volume="one"), mount("/two", volume="two")])
+    main = container(
+        (tree("/one"), tree("/two")), mounts=[mount("/one", volume="one"), mount("/two", volume="two")]
+    )
     pod_ = pods.start(pod([main], volumes=volumes))
 
     assert pod_.refusal() is None, str(pod_.refusal())
@@ -42,7 +44,8 @@ def test_two_volumes_of_one_image(pods: Pods, site: Asset) -> None:
 @verifies("LIFE-03")
 def test_volumes_are_not_mixed_up(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given ten volumes with ten different images, when one container mounts them in another order than they are declared in, then each
-    mount shows its own image."""
+    mount shows its own image.
+    """
     repository = repositories.new()
     assets = {
         f"v{number}": repository.push(Image([Layer([file("marker", f"{build} {number}\n")])]), f"v{number}")
@@ -50,7 +53,9 @@ def test_volumes_are_not_mixed_up(pods: Pods, repositories: Repositories, build:
     }
     volumes = [image_volume(asset.reference, name=name) for name, asset in assets.items()]
     mounts = [mount(f"/{name}", volume=name) for name in reversed(assets)]
-    answers = pods.run(pod([container([tree(f"/{name}") for name in assets], mounts=mounts)], volumes=volumes))
+    answers = pods.run(
+        pod([container([tree(f"/{name}") for name in assets], mounts=mounts)], volumes=volumes)
+    )
 
     assert {name: entries(answers.of("tree", f"/{name}")) for name in assets} == {
         name: asset.tree for name, asset in assets.items()
@@ -77,7 +82,8 @@ def test_every_kind_of_container_shares_the_volume(pods: Pods, site: Asset) -> N
 @verifies("LIFE-05")
 def test_restarted_container_has_its_volume(pods: Pods, site: Asset) -> None:
     """Given a running container with the volume, when it ends and the kubelet restarts it, then it shows the image again.
-    Control: before, it showed the image."""
+    Control: before, it showed the image.
+    """
     pod_ = pods.started(mounting(site.reference, tree(), HOLD, restart_policy="Always"))
     before = entries(pod_.answers().of("tree"))
     pod_.restart()
@@ -92,7 +98,8 @@ def test_restarted_container_has_its_volume(pods: Pods, site: Asset) -> None:
 @verifies("LIFE-09")
 def test_modes_decide_who_may_read(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given root's files of mode 0644 and 0600, and one of mode 0600 that belongs to the container's user, when an unprivileged container
-    reads them, then it may read the first and its own and not the other."""
+    reads them, then it may read the first and its own and not the other.
+    """
     members = [
         file("public", build, mode=0o644),
         file("private", build, mode=0o600),
@@ -101,7 +108,9 @@ def test_modes_decide_who_may_read(pods: Pods, repositories: Repositories, build
     asset = repositories.new().push(Image([Layer(members)]))
     looks = [("read", f"/vol/{name}") for name in ("public", "private", "own")]
     answers = pods.run(
-        mounting(asset.reference, ("process",), *looks, securityContext={"runAsUser": 1000, "runAsGroup": 1000})
+        mounting(
+            asset.reference, ("process",), *looks, securityContext={"runAsUser": 1000, "runAsGroup": 1000}
+        )
     )
 
     if answers.of("process")["uid"] != 1000:

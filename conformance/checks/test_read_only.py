@@ -7,7 +7,18 @@ import pytest
 from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.errors import Inconclusive
-from fixtures.manifests import HOLD, Json, Look, container, empty_dir, image_volume, mount, mounting, pod, tree
+from fixtures.manifests import (
+    HOLD,
+    Json,
+    Look,
+    container,
+    empty_dir,
+    image_volume,
+    mount,
+    mounting,
+    pod,
+    tree,
+)
 from fixtures.repositories import Asset, Repositories
 from fixtures.workloads import Answers, Pods
 from images.oci.image import Image
@@ -43,7 +54,9 @@ def with_scratch(
 ) -> Json:
     """A Pod that mounts the image at /vol and an emptyDir, for the control, at /scratch."""
     mounts = [mount(read_only=read_only, sub_path=sub_path), mount(SCRATCH, volume="scratch")]
-    return pod([container(looks, mounts=mounts, **fields)], volumes=[image_volume(asset.reference), empty_dir()])
+    return pod(
+        [container(looks, mounts=mounts, **fields)], volumes=[image_volume(asset.reference), empty_dir()]
+    )
 
 
 def refused(answers: Answers, top: str = "/vol") -> dict[str, str]:
@@ -73,7 +86,8 @@ def all_erofs(calls: dict[str, str]) -> dict[str, str]:
 def test_volume_is_mounted_read_only(pods: Pods, open_to_all: Asset) -> None:
     """Given an image whose files and directories anybody may write by their modes, when an ordinary container mounts it,
     then every write is refused by the mount itself.
-    Control: the same calls succeed on an emptyDir in the same container."""
+    Control: the same calls succeed on an emptyDir in the same container.
+    """
     answers = pods.run(with_scratch(open_to_all, writes(), CONTROL))
 
     calls = refused(answers)
@@ -84,7 +98,8 @@ def test_volume_is_mounted_read_only(pods: Pods, open_to_all: Asset) -> None:
 @verifies("RO-02")
 def test_root_cannot_create_a_file(root_pods: Pods, open_to_all: Asset) -> None:
     """Given a container that runs as root, when it creates a file in the volume, then the call fails with EROFS.
-    Control: root creates the same file in an emptyDir."""
+    Control: root creates the same file in an emptyDir.
+    """
     answers = root_pods.run(with_scratch(open_to_all, ("process",), writes(), CONTROL))
 
     needs_root(answers)
@@ -95,7 +110,8 @@ def test_root_cannot_create_a_file(root_pods: Pods, open_to_all: Asset) -> None:
 def test_no_call_changes_the_volume(root_pods: Pods, open_to_all: Asset) -> None:
     """Given a container that runs as root, when it tries every call that changes a file system, then each fails with EROFS and the
     tree is as it was.
-    Control: every one of these calls succeeds on an emptyDir in the same container."""
+    Control: every one of these calls succeeds on an emptyDir in the same container.
+    """
     answers = root_pods.run(with_scratch(open_to_all, ("process",), writes(), CONTROL, tree()))
 
     needs_root(answers)
@@ -108,7 +124,8 @@ def test_no_call_changes_the_volume(root_pods: Pods, open_to_all: Asset) -> None
 @pytest.mark.parametrize("read_only", [False, None], ids=["readOnly false", "readOnly unset"])
 def test_mount_cannot_ask_for_writing(pods: Pods, open_to_all: Asset, read_only: bool | None) -> None:
     """Given a mount that says `readOnly: false`, or nothing, when its container writes to the volume, then it is refused all the same.
-    Control: the same calls succeed on an emptyDir in the same container."""
+    Control: the same calls succeed on an emptyDir in the same container.
+    """
     answers = pods.run(with_scratch(open_to_all, writes(), CONTROL, read_only=read_only))
 
     calls = refused(answers)
@@ -119,7 +136,8 @@ def test_mount_cannot_ask_for_writing(pods: Pods, open_to_all: Asset, read_only:
 @pytest.mark.parametrize("kind", ["init", "sidecar", "regular", "ephemeral"])
 def test_read_only_in_every_kind_of_container(pods: Pods, open_to_all: Asset, kind: str) -> None:
     """Given a Pod with the volume, when an init, sidecar, regular or ephemeral container writes to it, then it is refused.
-    Control: the same calls succeed on an emptyDir in the same container."""
+    Control: the same calls succeed on an emptyDir in the same container.
+    """
     mounts = [mount(), mount(SCRATCH, volume="scratch")]
     volumes = [image_volume(open_to_all.reference), empty_dir()]
     one = container((writes(), CONTROL), name=kind, mounts=mounts)
@@ -145,7 +163,8 @@ def test_read_only_in_every_kind_of_container(pods: Pods, open_to_all: Asset, ki
 @verifies("RO-06")
 def test_read_only_when_privileged(privileged_pods: Pods, open_to_all: Asset) -> None:
     """Given a privileged container, when it writes to the volume as root, then it is refused.
-    Control: the same calls succeed on an emptyDir in the same container."""
+    Control: the same calls succeed on an emptyDir in the same container.
+    """
     privileged = {"privileged": True, "runAsUser": 0, "runAsNonRoot": False}
     answers = privileged_pods.run(
         with_scratch(open_to_all, ("process",), writes(), CONTROL, securityContext=privileged)
@@ -160,7 +179,8 @@ def test_read_only_when_privileged(privileged_pods: Pods, open_to_all: Asset) ->
 def test_fs_group_changes_nothing(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given an image with a file of root's that others may not read, when a Pod with fsGroup 2000 mounts it, then owner, group and mode are
     those of the image and the group gives no access.
-    Control: the container is in group 2000, and an emptyDir of the same Pod belongs to it."""
+    Control: the container is in group 2000, and an emptyDir of the same Pod belongs to it.
+    """
     members = [file("private", f"build {build}\n", mode=0o640), file("public", f"build {build}\n")]
     asset = repositories.new().push(Image([Layer(members)]))
     looks = (tree(), ("read", "/vol/private"), ("read", "/vol/public"), ("status", SCRATCH), ("process",))
@@ -179,8 +199,11 @@ def test_fs_group_changes_nothing(pods: Pods, repositories: Repositories, build:
 @verifies("RO-10")
 def test_sub_path_is_read_only(root_pods: Pods, open_to_all: Asset) -> None:
     """Given a mount of a subPath, when its container writes below it as root, then every call fails with EROFS.
-    Control: the same calls succeed on an emptyDir in the same container, and what is mounted is the subPath."""
-    answers = root_pods.run(with_scratch(open_to_all, ("process",), tree(), writes(), CONTROL, sub_path="sub"))
+    Control: the same calls succeed on an emptyDir in the same container, and what is mounted is the subPath.
+    """
+    answers = root_pods.run(
+        with_scratch(open_to_all, ("process",), tree(), writes(), CONTROL, sub_path="sub")
+    )
 
     needs_root(answers)
     calls = refused(answers)
@@ -192,7 +215,8 @@ def test_sub_path_is_read_only(root_pods: Pods, open_to_all: Asset) -> None:
 @verifies("RO-12")
 def test_reading_changes_nothing(pods: Pods, site: Asset) -> None:
     """Given a running container, when it reads the whole tree twice, then every read shows the same bytes and the files' times and sizes
-    stay what they were."""
+    stay what they were.
+    """
     answers = pods.run(
         mounting(site.reference, ("times", "/vol"), ("reads", "/vol", "3", "0.4"), tree(), ("times", "/vol/"))
     )

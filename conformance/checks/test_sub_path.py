@@ -26,7 +26,11 @@ def shown(pod_: Pod, path: str = "/vol", container: str = "main") -> Tree | None
 
 def is_root(seen: Tree | None, asset: Asset) -> bool:
     """Whether what is shown is the whole image: the subPath had no effect. By names alone: unprivileged readers don't see all."""
-    return seen is not None and {"build.json", "file.txt", "site"} <= set(seen) and "site/marker.txt" in asset.tree
+    return (
+        seen is not None
+        and {"build.json", "file.txt", "site"} <= set(seen)
+        and "site/marker.txt" in asset.tree
+    )
 
 
 def refusal_or_root(pods: Pods, asset: Asset, sub_path: str) -> tuple[Refusal | None, str]:
@@ -39,7 +43,8 @@ def refusal_or_root(pods: Pods, asset: Asset, sub_path: str) -> tuple[Refusal | 
 @verifies("SUB-01")
 def test_sub_path_mounts_that_directory(pods: Pods, subpaths: Asset) -> None:
     """Given an image with the directory `site`, when a container mounts it with subPath `site`, then the mount shows exactly that directory.
-    Control: the same image without a subPath shows `site` below the mount."""
+    Control: the same image without a subPath shows `site` below the mount.
+    """
     seen = pods.run(mounting(subpaths.reference, sub_path="site")).tree()
     whole = pods.run(mounting(subpaths.reference)).tree()
 
@@ -50,8 +55,15 @@ def test_sub_path_mounts_that_directory(pods: Pods, subpaths: Asset) -> None:
 @verifies("SUB-02")
 def test_nothing_beside_the_sub_path_is_reachable(pods: Pods, subpaths: Asset) -> None:
     """Given a mount of `nested/one/two`, when the container looks there, above, and through `..`, then no sibling or parent of the directory
-    is to be seen."""
-    looks = (tree(), ("names", "/vol/.."), ("names", "/vol/../three"), ("names", "/vol/../../one"), ("names", "/"))
+    is to be seen.
+    """
+    looks = (
+        tree(),
+        ("names", "/vol/.."),
+        ("names", "/vol/../three"),
+        ("names", "/vol/../../one"),
+        ("names", "/"),
+    )
     answers = pods.run(mounting(subpaths.reference, *looks, sub_path="nested/one/two"))
 
     seen = answers.tree()
@@ -65,7 +77,8 @@ def test_nothing_beside_the_sub_path_is_reachable(pods: Pods, subpaths: Asset) -
 def test_missing_sub_path_is_refused(pods: Pods, subpaths: Asset) -> None:
     """Given an image without `nope`, when a container mounts it with subPath `nope`, then the container is not created and the message
     names `nope`; a Warning event says the same.
-    Control: the same Pod with subPath `site` shows that directory."""
+    Control: the same Pod with subPath `site` shows that directory.
+    """
     pod_ = pods.start(mounting(subpaths.reference, sub_path="nope"))
     refusal = pod_.refusal()
     whole = None if refusal else shown(pod_)
@@ -83,7 +96,8 @@ def test_missing_sub_path_is_refused(pods: Pods, subpaths: Asset) -> None:
 @verifies("SUB-04")
 def test_file_as_sub_path(pods: Pods, subpaths: Asset) -> None:
     """Given an image with the file `file.txt`, when a container mounts it with that subPath, then either the container is not created or
-    the mount is exactly that file: never the directory that holds it."""
+    the mount is exactly that file: never the directory that holds it.
+    """
     manifest = mounting(subpaths.reference, ("status", "/vol"), ("read", "/vol"), tree(), sub_path="file.txt")
     pod_ = pods.start(manifest)
     refusal = pod_.refusal()
@@ -100,11 +114,13 @@ def test_file_as_sub_path(pods: Pods, subpaths: Asset) -> None:
 
 @verifies("SUB-05")
 @pytest.mark.parametrize(
-    ("link", "target"), [("cur", "v2"), ("nested/up", "v1"), ("chain", "v2"), ("through/two", "nested/one/two")]
+    ("link", "target"),
+    [("cur", "v2"), ("nested/up", "v1"), ("chain", "v2"), ("through/two", "nested/one/two")],
 )
 def test_link_inside_the_image_is_followed(pods: Pods, subpaths: Asset, link: str, target: str) -> None:
     """Given a relative symbolic link to a directory of the image, when a container mounts it with the link as subPath, then the mount shows
-    the directory that the link means."""
+    the directory that the link means.
+    """
     pod_ = pods.start(mounting(subpaths.reference, sub_path=link))
     refusal = pod_.refusal()
 
@@ -118,7 +134,8 @@ def test_link_inside_the_image_is_followed(pods: Pods, subpaths: Asset, link: st
 def test_link_out_of_the_image_shows_nothing_of_the_node(pods: Pods, subpaths: Asset, link: str) -> None:
     """Given a symbolic link that leaves the image, when a container mounts it with the link as subPath, then either the container is not
     created or the mount shows what the link means inside the image: never a file of the node.
-    Control: a directory of the same image, by its own name, is mounted."""
+    Control: a directory of the same image, by its own name, is mounted.
+    """
     pod_ = pods.start(mounting(subpaths.reference, sub_path=link))
     refusal = pod_.refusal()
     if refusal is None:
@@ -136,7 +153,8 @@ def test_link_out_of_the_image_shows_nothing_of_the_node(pods: Pods, subpaths: A
 @verifies("SUB-08")
 def test_file_on_the_way_is_refused(pods: Pods, subpaths: Asset) -> None:
     """Given a subPath that leads through a file, when a container mounts it, then the container is not created.
-    Control: a subPath through a directory is mounted."""
+    Control: a subPath through a directory is mounted.
+    """
     refusal, otherwise = refusal_or_root(pods, subpaths, "file.txt/below")
 
     assert refusal is not None, otherwise
@@ -148,7 +166,8 @@ def test_file_on_the_way_is_refused(pods: Pods, subpaths: Asset) -> None:
 @verifies("SUB-09")
 def test_expression_is_expanded(pods: Pods, repositories: Repositories, build: str) -> None:
     """Given subPathExpr with a variable of the container's environment, from a value and from the downward API, when the container starts,
-    then the mount shows the directory of that name."""
+    then the mount shows the directory of that name.
+    """
     name = f"expression-{build}"
     asset = repositories.new("subpaths").push(subpaths_asset.image(build, names=[name]))
     manifest = mounting(asset.reference, sub_path_expr="$(POD_NAME)")
@@ -167,14 +186,17 @@ def test_expression_is_expanded(pods: Pods, repositories: Repositories, build: s
     seen = shown(pod_)
     assert seen == asset.tree / name, ignored(when=is_root(seen, asset), what="the subPathExpr")
     nested = shown(pod_, "/nested")
-    assert nested == asset.tree / "nested/one/two", ignored(when=is_root(nested, asset), what="the subPathExpr")
+    assert nested == asset.tree / "nested/one/two", ignored(
+        when=is_root(nested, asset), what="the subPathExpr"
+    )
 
 
 @verifies("SUB-10")
 def test_undefined_variable_is_refused(pods: Pods, subpaths: Asset) -> None:
     """Given subPathExpr with a variable that is not defined, when the Pod starts, then the container is not created and the message names
     the variable.
-    Control: with the variable defined, the container starts."""
+    Control: with the variable defined, the container starts.
+    """
     manifest = mounting(subpaths.reference, sub_path_expr="$(VERSION)")
     refusal = pods.start(manifest).refusal()
 
@@ -185,11 +207,16 @@ def test_undefined_variable_is_refused(pods: Pods, subpaths: Asset) -> None:
 
 
 @verifies("SUB-11")
-@pytest.mark.parametrize("value", ["/etc", "../site", "v1/../../site"], ids=["absolute", "parent", "parent inside"])
+@pytest.mark.parametrize(
+    "value", ["/etc", "../site", "v1/../../site"], ids=["absolute", "parent", "parent inside"]
+)
 def test_expression_that_leaves_the_volume_is_refused(pods: Pods, subpaths: Asset, value: str) -> None:
     """Given subPathExpr that expands to an absolute path or to one with `..`, when the Pod starts, then the kubelet refuses the container.
-    Control: the same expression expanded to a directory starts."""
-    refusal = pods.start(mounting(subpaths.reference, sub_path_expr="$(WHERE)", env={"WHERE": value})).refusal()
+    Control: the same expression expanded to a directory starts.
+    """
+    refusal = pods.start(
+        mounting(subpaths.reference, sub_path_expr="$(WHERE)", env={"WHERE": value})
+    ).refusal()
 
     assert refusal is not None
     assert refusal.reason == "CreateContainerConfigError"
@@ -200,7 +227,8 @@ def test_expression_that_leaves_the_volume_is_refused(pods: Pods, subpaths: Asse
 @verifies("SUB-12")
 def test_several_sub_paths_in_one_container(pods: Pods, subpaths: Asset) -> None:
     """Given one volume mounted three times in a container, with two subPaths and whole, when it starts, then each mount shows its own
-    directory, and the registry saw one pull."""
+    directory, and the registry saw one pull.
+    """
     mounts = [mount("/one", sub_path="v1"), mount("/two", sub_path="v2"), mount("/whole")]
     main = container((tree("/one"), tree("/two"), tree("/whole")), mounts=mounts)
     pod_ = pods.start(pod([main], volumes=[image_volume(subpaths.reference)]))
@@ -218,9 +246,10 @@ def test_several_sub_paths_in_one_container(pods: Pods, subpaths: Asset) -> None
 @pytest.mark.parametrize("first", ["good", "bad"])
 def test_bad_sub_path_fails_its_container_only(pods: Pods, subpaths: Asset, first: str) -> None:
     """Given two containers of one Pod, one with a subPath that exists and one with a subPath that doesn't, in either order, when the Pod
-    starts, then the good one runs and shows its directory and the bad one is not created."""
+    starts, then the good one runs and shows its directory and the bad one is not created.
+    """
     good = container((tree(), HOLD), name="good", mounts=[mount(sub_path="v1")])
-    bad = container(name="bad", mounts=[mount(sub_path="nope")])
+    bad = container((tree(),), name="bad", mounts=[mount(sub_path="nope")])
     order = [good, bad] if first == "good" else [bad, good]
     pod_ = pods.start(pod(order, volumes=[image_volume(subpaths.reference)]))
     refusal = pod_.refusal("bad")
@@ -262,7 +291,8 @@ def test_spellings_of_one_path(pods: Pods, subpaths: Asset, written: str, meant:
 )
 def test_deep_long_and_foreign_names(pods: Pods, subpaths: Asset, name: str) -> None:
     """Given a directory 20 levels down, or with a name of 255 bytes, of other alphabets, or with spaces, when a container mounts it as
-    subPath, then the mount shows that directory."""
+    subPath, then the mount shows that directory.
+    """
     pod_ = pods.start(mounting(subpaths.reference, sub_path=name))
     refusal = pod_.refusal()
 
@@ -275,7 +305,8 @@ def test_deep_long_and_foreign_names(pods: Pods, subpaths: Asset, name: str) -> 
 @pytest.mark.parametrize("name", HAZARDS)
 def test_name_is_not_interpreted(pods: Pods, subpaths: Asset, name: str) -> None:
     """Given a directory whose name holds characters that mount options or shells give a meaning, when a container mounts it as subPath, then
-    the mount shows that directory or the container is not created: never another directory."""
+    the mount shows that directory or the container is not created: never another directory.
+    """
     pod_ = pods.start(mounting(subpaths.reference, sub_path=f"names/{name}"))
     refusal = pod_.refusal()
     if refusal is None:

@@ -58,7 +58,8 @@ def force_sync(pods: Pods, pod_: Pod) -> None:
 def test_running_container_keeps_its_content(pods: Pods, versions: Versions, policy: str) -> None:
     """Given a running Pod, when new content is pushed to its tag and the kubelet syncs the Pod again, then the container shows the old
     content.
-    Control: a Pod that starts now under Always shows the new."""
+    Control: a Pod that starts now under Always shows the new.
+    """
     pod_ = pods.started(holding(versions.old.reference, policy))
     before = seen(pod_)
     new = versions.move()
@@ -74,7 +75,8 @@ def test_running_container_keeps_its_content(pods: Pods, versions: Versions, pol
 def test_new_pod_under_always_shows_the_new_content(pods: Pods, versions: Versions) -> None:
     """Given a Pod under Always, when new content is pushed to its tag and the Pod is deleted and created again, then it shows the new
     content.
-    Control: before the push it showed the old."""
+    Control: before the push it showed the old.
+    """
     pod_ = pods.started(holding(versions.old.reference, "Always"))
     before = seen(pod_)
     new = versions.move()
@@ -85,9 +87,12 @@ def test_new_pod_under_always_shows_the_new_content(pods: Pods, versions: Versio
 
 
 @verifies("UPD-03")
-def test_if_not_present_keeps_what_the_node_has(pods_at: PodsAt, versions: Versions, second_node: str) -> None:
+def test_if_not_present_keeps_what_the_node_has(
+    pods_at: PodsAt, versions: Versions, second_node: str
+) -> None:
     """Given an image that a node has, when new content is pushed to its tag and a Pod mounts it under IfNotPresent, then on that node it
-    shows the old content, and on a node without the image the new."""
+    shows the old content, and on a node without the image the new.
+    """
     here = pods_at("restricted")
     there = pods_at("restricted", on=second_node)
     manifest = mounting(versions.old.reference, pull_policy="IfNotPresent")
@@ -103,7 +108,8 @@ def test_if_not_present_keeps_what_the_node_has(pods_at: PodsAt, versions: Versi
 def test_restarted_container_under_always_keeps_its_content(pods: Pods, versions: Versions) -> None:
     """Given a running Pod under Always, when new content is pushed to its tag and its container restarts, then the container shows the old
     content: the reference is resolved at the Pod's start.
-    Control: a Pod that starts now shows the new."""
+    Control: a Pod that starts now shows the new.
+    """
     pod_ = pods.started(holding(versions.old.reference, "Always"))
     before = seen(pod_)
     new = versions.move()
@@ -121,7 +127,8 @@ def test_restarted_container_under_always_keeps_its_content(pods: Pods, versions
 def test_restarted_container_ignores_what_others_pulled(pods: Pods, versions: Versions) -> None:
     """Given a running Pod under IfNotPresent, when its tag moves, another Pod on the node pulls the new content, and the container restarts,
     then it shows the old content.
-    Control: the other Pod shows the new."""
+    Control: the other Pod shows the new.
+    """
     pod_ = pods.started(holding(versions.old.reference, "IfNotPresent"))
     before = seen(pod_)
     new = versions.move()
@@ -138,7 +145,8 @@ def test_restarted_container_ignores_what_others_pulled(pods: Pods, versions: Ve
 def test_containers_of_a_pod_show_the_same(pods: Pods, versions: Versions) -> None:
     """Given two containers of one Pod on one volume under Always, when its tag moves and one of them restarts, then both show the same
     content.
-    Control: before, they showed the same."""
+    Control: before, they showed the same.
+    """
     both = [container((tree(), HOLD), name=name, mounts=[mount()]) for name in ("main", "sibling")]
     volume = image_volume(versions.old.reference, pull_policy="Always")
     pod_ = pods.started(pod(both, volumes=[volume], restart_policy="Always"))
@@ -155,7 +163,8 @@ def test_containers_of_a_pod_show_the_same(pods: Pods, versions: Versions) -> No
 def test_digest_is_immune(pods: Pods, versions: Versions) -> None:
     """Given a running Pod with a digest reference under Always, when the repository's tags move and its container restarts, then it shows
     the digest's content.
-    Control: a Pod by tag that starts now shows the new."""
+    Control: a Pod by tag that starts now shows the new.
+    """
     pod_ = pods.started(holding(versions.old.pinned, "Always"))
     before = seen(pod_)
     new = versions.move()
@@ -173,7 +182,8 @@ def test_digest_is_immune(pods: Pods, versions: Versions) -> None:
 @pytest.mark.parametrize("policy", ["Always", "IfNotPresent", "Never"])
 def test_manifest_that_vanished(pods: Pods, versions: Versions, policy: str) -> None:
     """Given a running Pod, when its manifest is deleted at the registry, then its containers go on; and when one restarts, it comes back
-    under IfNotPresent and Never, while under Always it waits for the image and its sibling goes on."""
+    under IfNotPresent and Never, while under Always it waits for the image and its sibling goes on.
+    """
     pods.run(mounting(versions.old.reference, pull_policy="IfNotPresent"))
     both = [container((tree(), HOLD), name=name, mounts=[mount()]) for name in ("main", "sibling")]
     volume = image_volume(versions.old.reference, pull_policy=policy)

@@ -38,7 +38,7 @@ import pytest
 
 from conformance import catalogue, known_defects
 from conformance.options import Options, add_options, read_options
-from conformance.plugin import hooks
+from conformance.plugin import allure, hooks
 from conformance.plugin.checks import STATE, Checks, status
 from conformance.plugin.controller import Controller, is_worker
 from conformance.plugin.markers import declare, verifies
@@ -108,15 +108,18 @@ def pytest_configure(config: pytest.Config) -> None:
         defects = config.hook.pytest_conformance_defects()
     except RecordError as error:
         pytest.exit(str(error), returncode=ExitCode.INTERNAL_ERROR)
-    checks = Checks(read_options(config), demanded, folder)
+    checks = Checks(read_options(config), demanded, defects, folder)
     checks.whole = whole
+    checks.allure_folder = (
+        None if config.option.collectonly else allure.choose_folder(config, checks.options.report)
+    )
     config.stash[_CHECKS] = checks
     config.pluginmanager.register(checks, "conformance-checks")
     if is_worker(config):
         checks.connect(json.loads(config.workerinput["conformance"]))  # type: ignore[attr-defined]  # xdist adds it
         checks.worker = config.workerinput["workerid"]  # type: ignore[attr-defined]
     elif not config.option.collectonly:
-        controller = Controller(config, checks, defects)
+        controller = Controller(config, checks)
         config.stash[_CONTROLLER] = controller
         config.pluginmanager.register(controller, "conformance-controller")
 

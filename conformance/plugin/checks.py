@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import allure_commons
 import pytest
 
 from conformance.catalogue import Catalogue
+from conformance.known_defects import KnownDefects
 from conformance.options import Options
+from conformance.plugin import allure
 from conformance.plugin.gate import Gated, gate, read_platform
 from conformance.plugin.judge import judge
 from conformance.plugin.markers import is_check, mistakes, requirements_of, unknown_requirements
-from conformance.report.record import CheckRecord, Collected
+from conformance.report.record import CheckRecord, Collected, word
 from conformance.report.redact import Redactor
-from conformance.verdict import Finding, Kind, Strength, Verdict, selects, weigh
+from conformance.verdict import Finding, Strength, Verdict, selects, weigh
+from fixtures.errors import Unsupported
 from fixtures.evidence import Evidence
 
 PROPERTY = "conformance"
@@ -44,7 +49,6 @@ class State:
 
 
 STATE = pytest.StashKey[State]()
-RECORD = pytest.StashKey[CheckRecord]()
 
 
 class Checks:
@@ -54,23 +58,36 @@ class Checks:
     folder is collected.
     """
 
-    def __init__(self, options: Options, catalogue: Catalogue, folder: Path) -> None:
+    def __init__(self, options: Options, catalogue: Catalogue, defects: KnownDefects, folder: Path) -> None:
         self.options = options
         self.catalogue = catalogue
+        self.defects = defects
         self.folder = folder
         self.redactor = Redactor()
         self.connection: Mapping[str, Any] = {}
         self.node_class = ""
         self.worker = ""
         self.whole = True
+        self.allure_folder: Path | None = None
+        self._allure: allure.Results | None = None
         self._found: dict[str, tuple[str, ...]] = {}
         self._selected: set[str] = set()
 
     def connect(self, payload: Mapping[str, Any]) -> None:
-        """Take what the controller knows: `connection`, `node_class`, `secrets`."""
+        """Take what the controller knows: `connection`, `node_class`, `components`, `secrets`."""
         self.connection = payload["connection"]
         self.node_class = payload["node_class"]
         self.redactor.add(*payload["secrets"])
+        if self.allure_folder:
+            self._allure = allure.Results(
+                self.allure_folder, self.catalogue, self.defects, payload["components"], self._clean
+            )
+            allure_commons.plugin_manager.register(self._allure)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave allure as it was."""
+        if self._allure:
+            allure_commons.plugin_manager.unregister(self._allure)
 
     @property
     def collected(self) -> list[Collected]:
@@ -121,7 +138,7 @@ class Checks:
             needs = {one: tuple(self.catalogue[one].needs) for one in requirements_of(item)}
             gate(needs, read_platform(self.connection))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)  # so that all other plugins see the verdict, and no secret
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: Phase
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -134,17 +151,18 @@ class Checks:
         for requirement, finding in found.items():
             state.findings.setdefault(requirement, []).append(finding)
         worst = CheckRecord(check="", findings=found).worst
-        if call.excinfo is not None and not isinstance(call.excinfo.value, Gated):
-            trace = report.longreprtext[-_TRACEBACK_LENGTH:]
-            state.traces.append({"kind": "traceback", "title": f"traceback ({call.when})", "data": trace})
+        if call.excinfo is not None and not isinstance(call.excinfo.value, Gated | Unsupported):
+            state.traces.append(
+                {"kind": "traceback", "title": f"traceback ({call.when})", "data": traceback(call.excinfo)}
+            )
         restate(report, item, worst)
         self._redact(report)
         report.user_properties.append((VERDICT_PROPERTY, self.redactor.text(word(worst))))
         if call.when == "teardown":
-            record = self._record(item, state)
-            item.stash[RECORD] = record
-            text = json.dumps(self.redactor.value(record.to_json()), default=repr)
+            text = json.dumps(self.redactor.value(self._record(item, state).to_json()), default=repr)
             report.user_properties.append((PROPERTY, text))
+            if self._allure:
+                self._allure.record = CheckRecord.from_json(json.loads(text))
         return report
 
     def _findings(self, item: pytest.Item, call: Phase) -> Mapping[str, Finding]:
@@ -189,6 +207,16 @@ class Checks:
         )
 
 
+def traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """How an exception came about, without pytest's own frames and without the places of this machine."""
+
+    def ours(entry: Any) -> bool:  # pytest does not export the type
+        return not {"_pytest", "pluggy"} & set(Path(entry.path).parts)
+
+    shown = excinfo.getrepr(style="short", tbfilter=lambda info: info.traceback.filter(ours))
+    return str(shown).replace(f"{sys.prefix}/", "")[-_TRACEBACK_LENGTH:]
+
+
 def brief(value: Any) -> str:
     """A value in a line of at most 120 characters."""
     text = value if isinstance(value, str) else json.dumps(value, default=repr)
@@ -210,12 +238,6 @@ def decisive(findings: Sequence[Finding]) -> Finding:
     return CheckRecord(
         check="", findings={str(number): one for number, one in enumerate(explained_first)}
     ).worst
-
-
-def word(finding: Finding) -> str:
-    """A finding in a word or two: `fail (ignored)`."""
-    violated = finding.kind in (None, Kind.VIOLATED)
-    return str(finding.verdict) if violated else f"{finding.verdict} ({finding.kind})"
 
 
 def restate(report: pytest.TestReport, item: pytest.Item, finding: Finding) -> None:

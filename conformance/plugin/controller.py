@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance.known_defects import KnownDefects
+from conformance.plugin import allure
 from conformance.plugin.checks import PROPERTY, Checks
 from conformance.plugin.gate import read_platform
 from conformance.plugin.hooks import Session
@@ -35,10 +35,9 @@ def is_worker(config: pytest.Config) -> bool:
 class Controller:
     """The hooks around the session as a whole."""
 
-    def __init__(self, config: pytest.Config, checks: Checks, defects: KnownDefects) -> None:
+    def __init__(self, config: pytest.Config, checks: Checks) -> None:
         self.config = config
         self.checks = checks
-        self.defects = defects
         self.session: Session | None = None
         self.records: list[CheckRecord] = []
         self.report: Mapping[str, Any] | None = None
@@ -113,6 +112,8 @@ class Controller:
                 raise pytest.UsageError(str(error)) from error
             self._abort(_WORDS.get(code or int(ExitCode.REFUSED), Word.REFUSED), str(error))
         self.session = session
+        if self.checks.allure_folder:
+            allure.clear(self.checks.allure_folder)
         read_platform(session.connection)
         self.checks.connect(self.payload())
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
@@ -127,6 +128,7 @@ class Controller:
         return {
             "connection": dict(self.session.connection),
             "node_class": node_class(self.session.target),
+            "components": dict(self.session.target.get("components") or {}),
             "secrets": list(self.session.secrets),
         }
 
@@ -243,8 +245,10 @@ class Controller:
             cut=self._cut,
             leftovers=self._leftovers,
         )
-        self.report = self.checks.redactor.value(build(run, self.checks.catalogue, self.defects))
+        self.report = self.checks.redactor.value(build(run, self.checks.catalogue, self.checks.defects))
         write(self.report, self.checks.options.report)
+        if self.checks.allure_folder:
+            allure.write_surroundings(self.report, self.checks.allure_folder)
         self.config.hook.pytest_conformance_report(report=self.report)
 
     def _in_order(self) -> list[CheckRecord]:

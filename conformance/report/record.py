@@ -22,6 +22,12 @@ _WORST_FIRST = (
 )
 
 
+def word(finding: Finding) -> str:
+    """A finding in a word or two: `fail (ignored)`."""
+    violated = finding.kind in (None, Kind.VIOLATED)
+    return str(finding.verdict) if violated else f"{finding.verdict} ({finding.kind})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRecord:
     """One check that was run, or that could not be.

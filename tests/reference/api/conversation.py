@@ -379,7 +379,7 @@ def _specs() -> Iterator[Request]:
     yield _pod("name wrong", pod("Up_per"))
     yield _pod("name with dots", pod("a.b"))
     yield _pod("name too long", pod("a" * 254))
-    for field, found in (
+    for kind, found in (
         ("labels", {"a b": "c d"}),
         ("labels", {"ok": "x" * 64}),
         ("labels", {"x" * 64: "ok"}),
@@ -388,8 +388,8 @@ def _specs() -> Iterator[Request]:
         ("annotations", {"a b": "c d"}),
     ):
         labelled = pod()
-        labelled["metadata"][field] = found
-        yield _pod(f"{field} {found}", labelled)
+        labelled["metadata"][kind] = found
+        yield _pod(f"{kind} {found}", labelled)
     elsewhere = pod()
     elsewhere["metadata"]["namespace"] = "elsewhere"
     yield _pod("another namespace in the object", elsewhere)
