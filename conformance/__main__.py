@@ -4,6 +4,7 @@ run       run the checks against a target; ends with the exit codes of conforman
 report    draw the reports anew from a conformance.json
 list      every requirement with its checks
 diff      what changed between two reports
+clean     remove what runs left on a cluster
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from conformance import catalogue
-from conformance.options import CHOICES, PROFILE, split
+from conformance.options import CHOICES, PROFILE, Options, split
 from conformance.records import RecordError
 from conformance.report import draw, read, terminal
 from conformance.report.diff import compare
 from conformance.report.model import ReportError
 from conformance.verdict import ExitCode, Profile
+from fixtures.errors import Inconclusive, UsageError
 
 ROOT = Path(__file__).parent.parent
 CHECKS = Path(__file__).parent / "checks"
@@ -40,9 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("only `run` takes arguments for pytest after --")
     try:
         return int(options.command(options, for_pytest))
-    except (ReportError, RecordError) as error:
+    except (ReportError, RecordError, UsageError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return ExitCode.USAGE
+    except Inconclusive as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return ExitCode.INCONCLUSIVE
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -51,8 +56,16 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(arguments[:place]), list(arguments[place + 1 :])
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse ends with 2 for wrong arguments, which is the exit code of an interrupted run here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(int(ExitCode.USAGE), f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m conformance", description="Does a cluster do what is documented about image volumes?"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -88,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("before", type=Path, metavar="A")
     one.add_argument("after", type=Path, metavar="B")
     one.set_defaults(command=diff)
+
+    one = commands.add_parser("clean", help="remove what runs left on a cluster")
+    for choice in CHOICES:
+        if choice.name in ("kubeconfig", "context", "cluster"):
+            one.add_argument(choice.flag, metavar=choice.metavar, help=choice.help)
+    one.set_defaults(command=clean)
     return parser
 
 
@@ -159,6 +178,27 @@ def diff(options: argparse.Namespace, _: Sequence[str]) -> int:
     comparison = compare(read(options.before), read(options.after))
     print("\n".join(comparison.lines()))
     return int(comparison.worse)
+
+
+def clean(options: argparse.Namespace, _: Sequence[str]) -> int:
+    """Remove every namespace of the suite from a cluster. Returns 0 if nothing is left, else 1."""
+    from conformance.session import Opening, reach  # noqa: PLC0415 - what it imports takes a second
+    from fixtures.namespaces import sweep_all  # noqa: PLC0415 - likewise
+
+    if not (options.kubeconfig or options.context or options.cluster):
+        raise UsageError("name the cluster to clean: --kubeconfig FILE, --context NAME or --cluster kind")
+    opening = Opening()
+    try:
+        named = Options(
+            kubeconfig=options.kubeconfig, context=options.context, cluster=options.cluster, report=Path()
+        )
+        found, left = sweep_all(reach(named, opening).api("clean"))
+    finally:
+        opening.close()
+    print("\n".join(f"removed namespace {name}" for name in found) or "nothing to remove")
+    for line in left:
+        print(f"left behind: {line}")
+    return int(bool(left))
 
 
 class _Collected:

@@ -136,5 +136,8 @@ def _profile(text: str | None) -> Profile:
 
 
 def near(word: str, known: Sequence[str]) -> list[str]:
-    """The known ids that a mistyped one may mean."""
+    """The known ids that a mistyped one may mean; `sub-3` means SUB-03."""
+    area, _, number = word.upper().partition("-")
+    if number.isdecimal() and f"{area}-{int(number):02}" in known:
+        return [f"{area}-{int(number):02}"]
     return difflib.get_close_matches(word.upper(), known, n=3, cutoff=0.6)

@@ -8,7 +8,8 @@ from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.api import Api, Response
 from fixtures.errors import Inconclusive
-from fixtures.manifests import Json, container, image_volume, mounting, pod
+from fixtures.manifests import HOLD, Json, container, image_volume, mounting, pod
+from fixtures.repositories import Asset
 from fixtures.workloads import Pods
 
 REFERENCE = "registry.example/assets/site:v1"
@@ -173,18 +174,20 @@ def test_two_sources_are_refused(pods: Pods) -> None:
     [{"reference": "registry.example/assets/site:v2"}, {"pullPolicy": "Never"}],
     ids=["reference", "pullPolicy"],
 )
-@pytest.mark.parametrize("gated", [True, False], ids=["gated", "pending"])
-def test_image_of_a_pod_cannot_be_changed(pods: Pods, api: Api, change: Json, gated: bool) -> None:
-    """Given a Pod that exists, whether gated or waiting for a node, when its volume's reference or pullPolicy is patched, then the change
-    is refused and the Pod is as it was.
-    Control: a label of the same Pod can be changed.
-    """
-    waits = (
-        {"schedulingGates": [{"name": "example.com/never"}]}
-        if gated
-        else {"nodeSelector": {"example.com/no": "node"}}
-    )
-    pod_ = pods.create(mounting(REFERENCE, pull_policy="Always", **waits))
+@pytest.mark.parametrize("stage", ["gated", "pending", "running"])
+def test_image_of_a_pod_cannot_be_changed(pods: Pods, api: Api, site: Asset, change: Json, stage: str) -> None:
+    """Given a Pod that waits behind a scheduling gate, waits for a node, or runs, when its volume's reference or pullPolicy is patched, then
+    the change is refused, the Pod is as it was, and the registry is not asked for anything.
+    Control: a label of the same Pod can be changed."""
+    waits: dict[str, Json] = {
+        "gated": {"schedulingGates": [{"name": "example.com/never"}]},
+        "pending": {"nodeSelector": {"example.com/no": "node"}},
+        "running": {},
+    }
+    pod_ = pods.create(mounting(site.reference, HOLD, pull_policy="IfNotPresent", **waits[stage]))
+    if stage == "running":
+        pod_.wait_running()
+    mark = site.repository.mark()
     before = pod_.state()["spec"].get("volumes")
     patch = {"spec": {"volumes": [{"name": "volume", "image": change}]}}
     answer = api.request("PATCH", pod_.path, patch, content_type="application/strategic-merge-patch+json")
@@ -193,5 +196,6 @@ def test_image_of_a_pod_cannot_be_changed(pods: Pods, api: Api, change: Json, ga
     assert answer.status == 422
     assert "pod updates may not change fields other than" in answer.message
     assert pod_.state()["spec"].get("volumes") == before
+    assert site.repository.requests(after=mark) == []
     labelled = api.patch(pod_.path, {"metadata": {"labels": {"changed": "yes"}}})
     assert labelled["metadata"]["labels"]["changed"] == "yes"

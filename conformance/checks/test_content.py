@@ -189,7 +189,7 @@ def test_modes_owners_and_times_are_the_headers(root_pods: Pods, oddities: Asset
     del many_ids
     seen = root_pods.run(mounting(oddities.reference)).tree()
 
-    def headers(found: Tree) -> dict[str, tuple[int, int, int, int]]:
+    def headers(found: Tree) -> dict[str, tuple[int, int, int, int | None]]:
         return {
             path: (entry.mode & 0o777, entry.uid, entry.gid, entry.mtime) for path, entry in found.items()
         }

@@ -45,7 +45,7 @@ def private(site: Asset, alice: User) -> Asset:
     return site
 
 
-def with_secrets(asset: Asset, *secrets: str, policy: str | None = None, **spec: object) -> Json:
+def with_secrets(asset: Asset, *secrets: str, policy: str | None = None, **spec: Any) -> Json:
     """A Pod that mounts the image and lists these pull secrets."""
     return mounting(asset.reference, pull_policy=policy, imagePullSecrets=pull_secrets(*secrets), **spec)
 

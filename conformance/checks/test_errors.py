@@ -18,6 +18,7 @@ from images.tree import Tree
 
 PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: imageBackOffPeriod
+PATIENCE = 180.0  # seconds; containers/image waits 2, 4, 8, 16 and 32 s after a 429 before it gives up, and CRI-O asks twice
 SLACK = 2.0  # seconds by which a client's own retries may spread one attempt
 
 Observe = Callable[[Any, str], None]
@@ -104,7 +105,7 @@ def test_registry_in_trouble(pods: Pods, site: Asset, status: int) -> None:
     Control: with the registry well again, another Pod starts.
     """
     with site.repository.misbehaving(status=status):
-        pod_ = pods.start(mounting(site.reference))
+        pod_ = pods.start(mounting(site.reference), seconds=PATIENCE)
         assert site.reference in unpulled(pod_).message
     assert pods.run(mounting(site.reference)).tree() == site.tree
 

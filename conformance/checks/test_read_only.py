@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conformance.plugin import verifies
@@ -50,7 +52,7 @@ def open_to_all(repositories: Repositories, build: str) -> Asset:
 
 
 def with_scratch(
-    asset: Asset, *looks: Look, read_only: bool | None = None, sub_path: str | None = None, **fields: object
+    asset: Asset, *looks: Look, read_only: bool | None = None, sub_path: str | None = None, **fields: Any
 ) -> Json:
     """A Pod that mounts the image at /vol and an emptyDir, for the control, at /scratch."""
     mounts = [mount(read_only=read_only, sub_path=sub_path), mount(SCRATCH, volume="scratch")]

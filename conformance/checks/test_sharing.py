@@ -136,11 +136,11 @@ def test_disk_does_not_grow_with_pods(
     )
     manifest = mounting(asset.reference, ("status", "/vol/large.bin"), HOLD)
     pods.started(manifest)
-    with_one = disk.grown_by(size // 2, before, seconds=90)
+    with_one = disk.grown_by(size // 2, before, seconds=60)
     for pod_ in [pods.create(manifest) for _ in range(4)]:
         pod_.settle()
         assert pod_.answers().of("status")["sha256"] == asset.tree["large.bin"].sha256
-    with_five = disk.measured_anew(seconds=90)
+    with_five = disk.measured_anew(seconds=60)
 
     assert with_five - with_one < size
 

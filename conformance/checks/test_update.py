@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conformance.plugin import verifies
@@ -35,7 +37,7 @@ class Versions:
         return self._repository.push(site_asset.image(f"{self._build}-new"))
 
 
-def holding(reference: str, policy: str | None = None, **fields: object) -> Json:
+def holding(reference: str, policy: str | None = None, **fields: Any) -> Json:
     """A Pod that shows the volume and stays."""
     return mounting(reference, tree(), HOLD, pull_policy=policy, restart_policy="Always", **fields)
 

@@ -2,9 +2,8 @@
 
 For whoever writes checks:
 
-    from conformance.plugin import verifies          # @verifies("SUB-03"): which requirements the check
-    verifies from conformance.verdict import ignored, unstable  # assert seen, ignored(when=root_is_mounted,
-    what="the subPath")
+    from conformance.plugin import verifies             # @verifies("SUB-03"): what the check verifies
+    from conformance.verdict import ignored, unstable   # assert seen, ignored(when=root, what="the subPath")
 
 Only `assert` in the check's own file blames the target. `fixtures.errors.Unsupported` is the target's
 refusal. Everything else that is raised anywhere, also an assertion in a fixture, makes the check

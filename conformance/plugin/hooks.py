@@ -1,6 +1,4 @@
-"""The hooks that the plugin asks, so that its own tests, and others, can put something else in the place of
-the real parts.
-"""
+"""The hooks that the plugin asks, so that others can answer in place of the real parts: its own tests do."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ class Session(Protocol):
 
     @property
     def target(self) -> Mapping[str, Any]:
-        """What the target is, as JSON, for the report. See conformance.report.model for the keys that
-        reports know.
-        """
+        """What the target is, as JSON, for the report: conformance.report.model names the keys."""
 
     @property
     def secrets(self) -> Sequence[str]:

@@ -116,6 +116,7 @@ def _facts(report: Json) -> list[tuple[str, Any]]:
     under_test = target.get("nodes_under_test") or []
     nodes = [node for node in target.get("nodes") or [] if node["name"] in under_test]
     wait = run["longest_wait"]
+    lacks = target.get("lacks") or {}
     return [
         ("API server", target.get("server")),
         ("Kubernetes", str(target.get("kubernetes") or "").removeprefix("v")),
@@ -123,6 +124,8 @@ def _facts(report: Json) -> list[tuple[str, Any]]:
         ("Node class", ", ".join(dict.fromkeys(node["class"] for node in nodes))),
         ("Kubelet", ", ".join(dict.fromkeys(str(node.get("kubelet", "")) for node in nodes))),
         ("Kernel", ", ".join(dict.fromkeys(str(node.get("kernel", "")) for node in nodes))),
+        ("Lacks", "; ".join(f"{need} ({one['kind']}): {one['text']}" for need, one in lacks.items())),
+        ("Remark", target.get("remark")),
         ("Started", run["started"]),
         ("Took", f"{duration(run['duration'])}: {run['checks']} checks, {run['pods']} Pods"),
         ("Longest wait", f"{wait['seconds']:.1f} s for {wait['what']}" if wait else ""),

@@ -3,16 +3,13 @@
 schema_version   1; a reader refuses any other
 result           word, sentence, exit_code
 target           what was judged: reference (whether it is no real cluster), server, kubernetes, components,
-nodes,
-                 nodes_under_test
+                 nodes, nodes_under_test, lacks (need to kind and text), remark; empty if it was not reached
 run              id, started (RFC 3339), duration (seconds), suite_version, catalogue_digest, options,
-node_class, checks, pods,
-                 longest_wait, leftovers
+                 node_classes, checks, pods, longest_wait, leftovers
 counts           verdict to number, of all requirements
 areas            name, title, counts
 requirements     in the catalogue's order: id, title, statement, strength, owner, area, source, links,
-verdict, kind, reason,
-                 stale, defects, duration, observed, checks and evidence
+                 verdict, kind, reason, stale, defects, duration, observed, checks and evidence
 """
 
 from __future__ import annotations

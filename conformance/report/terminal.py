@@ -38,7 +38,7 @@ _TOLD_TOGETHER = (
 _SAME_REASON = 4  # so many with the same reason are told together
 
 
-def header(target: Json) -> list[str]:
+def header(target: Json, *, width: int = 100) -> list[str]:
     """What is judged, for the first lines of a run."""
     lines = [NO_REAL_CLUSTER] if target.get("reference") else []
     kubernetes = str(target.get("kubernetes", "")).removeprefix("v")
@@ -51,12 +51,16 @@ def header(target: Json) -> list[str]:
         for node in target.get("nodes") or []
         if node["name"] in under_test
     ]
+    for need, lack in (target.get("lacks") or {}).items():
+        lines += _wrapped(f"lacks:  {need} ({lack['kind']}): {lack['text']}", width, hanging="        ")
+    if target.get("remark"):
+        lines += _wrapped(f"remark: {target['remark']}", width, hanging="        ")
     return [printable(line) for line in lines]
 
 
 def summary(report: Json, *, width: int = 100) -> list[str]:
     """The lines of the summary, without the last one (`final_line`)."""
-    lines = ["", *header(report["target"]), ""]
+    lines = ["", *header(report["target"], width=width), ""]
     lines += table(report["areas"], report["counts"], width=width)
     for verdict, heading in _TOLD_ONE_BY_ONE:
         found = [one for one in report["requirements"] if one["verdict"] == str(verdict)]

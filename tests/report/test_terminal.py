@@ -1,0 +1,64 @@
+"""conformance.report.terminal: what a person reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.report.terminal import final_line, header, summary, table
+from conformance.verdict import Finding, Verdict
+from tests.plugin.fakes import TARGET
+from tests.report.sample import report
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_it_fits_the_terminal(width: int) -> None:
+    """No line is wider than the terminal, except for words that can't be broken."""
+    assert not [line for line in summary(report(), width=width) if len(line) > width and " " in line.strip()]
+
+
+def test_everything_that_did_not_pass_is_told() -> None:
+    """Each requirement that is not passed stands there with its id, its verdict's heading and its reason."""
+    text = "\n".join(summary(report()))
+    for part in ("Failed", "SUB-02", "mount.HostPath is empty", "API-02", "not what it should be"):
+        assert part in text
+    assert "Inconclusive: the environment or the suite could not tell" in text
+    assert "2 not verified: no check yet: API-04, SUB-03" in text
+    assert "API-01" not in text
+
+
+def test_a_target_cannot_write_to_the_terminal() -> None:
+    """Control characters in what a target said are shown as their numbers."""
+    lines = summary(report())
+    assert not [line for line in lines if not line.isprintable()]
+    assert "\\x00\\x1b[31m\\ud800" in "\n".join(lines)
+
+
+def test_one_reason_of_many_is_told_once() -> None:
+    """When everything fails for the same reason the reason stands there once, with all ids."""
+    findings = {
+        name: Finding(verdict=Verdict.INCONCLUSIVE, reason="the registry is down")
+        for name in ("API-01", "API-02", "SUB-01", "SUB-02", "SUB-04")
+    }
+    text = "\n".join(summary(report(findings)))
+    assert text.count("the registry is down") == 1
+    assert "5 requirements: API-01, API-02, SUB-01, SUB-02, SUB-04" in text
+
+
+def test_the_reference_cluster_is_named_first() -> None:
+    """The first line says that no real cluster was judged."""
+    assert "judges no real cluster" in header({**TARGET, "reference": True})[0]
+    assert "judges no real cluster" not in "".join(header(TARGET))
+
+
+def test_the_last_line_names_word_and_exit_code() -> None:
+    """Make turns every failure into 2, so the line tells the code."""
+    assert final_line(report()) == "result: not conformant (exit code 1)"
+
+
+def test_the_table_adds_up() -> None:
+    """Each area's line and the total show the counts; verdicts that don't occur have no column."""
+    found = report()
+    lines = table(found["areas"], found["counts"], width=80)
+    assert lines[0].split() == ["pass", "fail", "inconcl.", "unsup.", "observed", "not", "ver."]
+    assert lines[1].split() == ["API", "1", "1", "·", "·", "1", "1"]
+    assert lines[-1].split() == ["total", "1", "2", "1", "1", "1", "2"]
