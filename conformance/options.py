@@ -100,9 +100,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def read_options(config: pytest.Config, environment: Mapping[str, str] | None = None) -> Options:
-    """Read the options of a run; `environment` defaults to the process's. pytest.UsageError for a profile
-    that doesn't exist.
-    """
+    """Read the options of a run; environment: by default the process's. UsageError for a wrong profile."""
     variables = os.environ if environment is None else environment
 
     def chosen(choice: Choice) -> str | None:

@@ -113,9 +113,7 @@ def unstable(*, when: bool, what: str) -> str:
 
 
 def kind_of(message: str) -> tuple[Kind, str]:
-    """Split an assertion's message into the kind that its prefix names (default: violated) and the
-    message without it.
-    """
+    """Split an assertion's message into the kind that its prefix names (default: violated) and the rest."""
     text = message.lstrip()
     for kind in (Kind.IGNORED, Kind.UNSTABLE, Kind.VIOLATED):
         prefix = f"{kind}:"

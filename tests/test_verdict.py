@@ -264,9 +264,7 @@ def test_what_does_not_apply_is_no_selection() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(Verdict), st.sampled_from(Strength)), max_size=8))
 def test_conformant_means_that_every_required_requirement_holds(said: list[tuple[Verdict, Strength]]) -> None:
-    """No mixture of verdicts is conformant with a required failure, doubt or refusal in it, or without a
-    pass.
-    """
+    """No mixture is conformant with a required failure, doubt or refusal in it, or without a pass."""
     rows = [row(f"A-{number:02}", verdict, strength) for number, (verdict, strength) in enumerate(said)]
     required = {verdict for verdict, strength in said if strength is Strength.MUST}
     spoilt = required & {Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED}

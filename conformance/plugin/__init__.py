@@ -124,9 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _asked_for(config: pytest.Config, folder: Path) -> tuple[bool, bool]:
-    """Whether an argument names the folder of the checks or something in it; and whether one names all of
-    it.
-    """
+    """Whether an argument names the checks' folder or something in it, and whether one names all of it."""
     some = whole = False
     for argument in config.args:
         path = (config.invocation_params.dir / argument.partition("::")[0]).resolve()

@@ -151,7 +151,9 @@ class Checks:
         for requirement, finding in found.items():
             state.findings.setdefault(requirement, []).append(finding)
         worst = CheckRecord(check="", findings=found).worst
-        if call.excinfo is not None and not isinstance(call.excinfo.value, Gated | Unsupported):
+        if call.excinfo is not None and isinstance(call.excinfo.value, Gated):
+            report.longrepr = worst.reason
+        elif call.excinfo is not None and not isinstance(call.excinfo.value, Unsupported):
             state.traces.append(
                 {"kind": "traceback", "title": f"traceback ({call.when})", "data": traceback(call.excinfo)}
             )
@@ -159,7 +161,7 @@ class Checks:
         self._redact(report)
         report.user_properties.append((VERDICT_PROPERTY, self.redactor.text(word(worst))))
         if call.when == "teardown":
-            text = json.dumps(self.redactor.value(self._record(item, state).to_json()), default=repr)
+            text = json.dumps(self.redactor.value(self._record(item, state).to_json()))
             report.user_properties.append((PROPERTY, text))
             if self._allure:
                 self._allure.record = CheckRecord.from_json(json.loads(text))
@@ -201,8 +203,8 @@ class Checks:
             },
             node_class=self.node_class,
             duration=round(time.monotonic() - state.started, 3),
-            observed=state.observed,
-            evidence=[*state.evidence.to_json(), *state.traces],
+            observed=[as_json(one) for one in state.observed],
+            evidence=[as_json(one) for one in (*state.evidence.to_json(), *state.traces)],
             worker=self.worker,
         )
 
@@ -217,9 +219,21 @@ def traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     return str(shown).replace(f"{sys.prefix}/", "")[-_TRACEBACK_LENGTH:]
 
 
+def as_json(item: dict[str, Any]) -> dict[str, Any]:
+    """An item that a check recorded, with whatever JSON can't hold in it as text: it must not cost the verdict."""
+    try:
+        text = json.dumps(item, default=repr)
+    except (TypeError, ValueError):  # a key that is no text, or a value that contains itself
+        text = json.dumps(
+            {name: value if isinstance(value, str) else repr(value) for name, value in item.items()}
+        )
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def brief(value: Any) -> str:
     """A value in a line of at most 120 characters."""
-    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    text = value if isinstance(value, str) else json.dumps(as_json({"value": value})["value"])
     return text if len(text) <= 120 else text[:119] + "…"
 
 

@@ -1,6 +1,4 @@
-"""The run as a whole, in the one process that controls it: makes the target ready, hands it to workers,
-sweeps, reports.
-"""
+"""The run as a whole, in the process that controls it: the target is made ready, shared, swept, reported."""
 
 from __future__ import annotations
 
@@ -18,8 +16,8 @@ from conformance.plugin.checks import PROPERTY, Checks
 from conformance.plugin.gate import read_platform
 from conformance.plugin.hooks import Session
 from conformance.plugin.interrupt import sweeping, terminate_as_interrupt
-from conformance.report import terminal, write
-from conformance.report.model import Run, build
+from conformance.report import FILES, JSON_FILE, terminal, write
+from conformance.report.model import Run, build, released
 from conformance.report.record import CheckRecord
 from conformance.verdict import EXIT_CODES, ExitCode, Finding, Verdict, Word
 from fixtures.errors import Inconclusive, PreflightRefused, UsageError
@@ -83,7 +81,22 @@ class Controller:
             self._abort(Word.INTERNAL_ERROR, "a check cannot be collected:\n" + "\n".join(self._broken))
         if self.checks.collected and not any(one.selected for one in self.checks.collected):
             raise pytest.UsageError("no check is selected; see: python -m conformance list")
+        self._make_room()
         self._start()
+
+    def _make_room(self) -> None:
+        """Make the report's folder, and remove an earlier report from it: nobody shall take it for this run's."""
+        folder = self.checks.options.report
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            (folder / JSON_FILE).touch()
+            (folder / JSON_FILE).unlink()
+            if self.checks.allure_folder:
+                allure.clear(self.checks.allure_folder)
+        except OSError as error:
+            raise pytest.UsageError(f"the report cannot be written to {folder}: {error.strerror}") from error
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> bool | None:
@@ -101,9 +114,7 @@ class Controller:
         raise pytest.UsageError(why)
 
     def _start(self) -> None:
-        """Make the target ready. Raises pytest.UsageError with the one message that explains
-        it.
-        """
+        """Make the target ready. pytest.UsageError with the one message that says why not."""
         try:
             session = self.config.hook.pytest_conformance_session(options=self.checks.options)
         except (UsageError, Inconclusive) as error:
@@ -112,8 +123,6 @@ class Controller:
                 raise pytest.UsageError(str(error)) from error
             self._abort(_WORDS.get(code or int(ExitCode.REFUSED), Word.REFUSED), str(error))
         self.session = session
-        if self.checks.allure_folder:
-            allure.clear(self.checks.allure_folder)
         read_platform(session.connection)
         self.checks.connect(self.payload())
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
@@ -128,7 +137,7 @@ class Controller:
         return {
             "connection": dict(self.session.connection),
             "node_class": node_class(self.session.target),
-            "components": dict(self.session.target.get("components") or {}),
+            "components": released(self.session.target),
             "secrets": list(self.session.secrets),
         }
 
@@ -183,9 +192,7 @@ class Controller:
             terminalreporter.write_line("\n".join(terminal.summary(self.report, width=width)))
 
     def failed(self, error: BaseException) -> int:
-        """End a run that an exception ended before it began. Returns the exit code, or raises what is
-        pytest's to tell.
-        """
+        """End a run that an exception ended early. Returns the exit code, or raises what pytest tells."""
         if isinstance(error, pytest.UsageError) and self._cut:
             word, why = self._cut
             self._say(why)
@@ -252,9 +259,7 @@ class Controller:
         self.config.hook.pytest_conformance_report(report=self.report)
 
     def _in_order(self) -> list[CheckRecord]:
-        """The records in the order in which the checks were collected, however they were spread over
-        workers.
-        """
+        """The records in the order of collection, however the checks were spread over workers."""
         place = {one.check: number for number, one in enumerate(self.checks.collected)}
         return sorted(self.records, key=lambda record: place.get(record.check, len(place)))
 

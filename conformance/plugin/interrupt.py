@@ -17,9 +17,7 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 def terminate_as_interrupt() -> Callable[[], None]:
-    """Let SIGTERM, which CI systems and `kill` send, do what Ctrl-C does. Returns the function that undoes
-    it.
-    """
+    """Let SIGTERM, which CI sends, do what Ctrl-C does. Returns the function that undoes it."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
 

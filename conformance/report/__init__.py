@@ -1,6 +1,4 @@
-"""Reports: one JSON document is the truth of a run; the terminal summary, JUnit, Allure and HTML are drawn
-from it.
-"""
+"""Reports: one JSON document is the truth of a run; terminal, JUnit and HTML are drawn from it."""
 
 from __future__ import annotations
 
@@ -21,11 +19,12 @@ _DRAWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "junit.xml": junit.document,
 }
 
+FILES = (JSON_FILE, *_DRAWN)
+"""The names of the files of a report."""
+
 
 def write(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write the JSON of a run, whose secrets are already hidden, and what is drawn from it; returns the
-    files.
-    """
+    """Write the JSON of a run, in which no secret is left, and what is drawn from it; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     truth = folder / JSON_FILE
     _write_text(truth, json.dumps(report, indent=1) + "\n")

@@ -16,9 +16,7 @@ _ORDER = (Verdict.PASS, Verdict.WAIVED, Verdict.UNSUPPORTED, Verdict.INCONCLUSIV
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One requirement whose verdict is not the same. before, after: None where the catalogue doesn't have
-    it.
-    """
+    """One requirement whose verdict changed. before, after: None where the catalogue lacks it."""
 
     id: str
     title: str

@@ -1,6 +1,4 @@
-"""What one check hands over: the verdicts on its requirements with the evidence, as it crosses from worker
-to controller.
-"""
+"""What one check hands over from worker to controller: the verdicts on its requirements, the evidence."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _TOLD_TOGETHER = (
     (Verdict.NOT_SELECTED, "not selected"),
     (Verdict.NOT_VERIFIED, "not verified: no check yet"),
 )
-_SAME_REASON = 4  # so many with the same reason are told together
+_MANY = 25  # so many requirements with the same reason are told without their titles
 
 
 def header(target: Json, *, width: int = 100) -> list[str]:
@@ -95,9 +95,7 @@ def result_line(word: str, exit_code: int) -> str:
 
 
 def table(areas: Sequence[Json], total: Json, *, width: int) -> list[str]:
-    """A line an area with the number of each verdict; verdicts that don't occur have no column, zeros are
-    dots.
-    """
+    """A line an area with the number of each verdict. A verdict that doesn't occur has no column."""
     columns = [(str(verdict), title) for verdict, title in _COLUMNS if total[str(verdict)]]
     widths = [max(len(title), 4) for _, title in columns]
     room = width - sum(widths) - 2 * len(widths)
@@ -123,28 +121,34 @@ def shortened(text: str, width: int) -> str:
 
 
 def _details(requirements: Sequence[Json], width: int) -> list[str]:
-    """Each requirement with its reason; those that share one reason are told together."""
+    """Each requirement with its reason; a reason that many share is told once, below all of them."""
     groups: dict[str, list[Json]] = {}
     for one in requirements:
         groups.setdefault(one["reason"], []).append(one)
     lines = []
     for reason, group in groups.items():
-        if len(group) >= _SAME_REASON:
+        told = _wrapped(reason, width, indent="      ")
+        if len(group) == 1:
+            lines += [*_title(group[0], width), *told, *_ground(group[0], width)]
+        elif len(group) < _MANY:
+            lines += [line for one in group for line in (*_title(one, width), *_ground(one, width))]
+            lines += told
+        else:
             ids = ", ".join(one["id"] for one in group)
             lines += _wrapped(f"{len(group)} requirements: {ids}", width, indent="  ", hanging="    ")
-            lines += _wrapped(reason, width, indent="      ")
-        else:
-            for one in group:
-                lines += _detail(one, width)
+            lines += told
     return lines
 
 
-def _detail(one: Json, width: int) -> list[str]:
+def _title(one: Json, width: int) -> list[str]:
     kind = f", {one['kind']}" if one["kind"] else ""
-    lines = _wrapped(
-        f"{one['id']:<8} {one['title']} ({one['strength']}, {one['owner']}{kind})", width, indent="  "
-    )
-    lines += _wrapped(one["reason"], width, indent="      ")
+    told = f"{one['id']:<8} {one['title']} ({one['strength']}, {one['owner']}{kind})"
+    return _wrapped(told, width, indent="  ", hanging="           ")
+
+
+def _ground(one: Json, width: int) -> list[str]:
+    """Which defect explains a requirement's failure, or which checks gave its verdict."""
+    lines = []
     for defect in one["defects"]:
         lines += _wrapped(f"known defect: {defect}", width, indent="      ")
     if one["verdict"] in (Verdict.FAIL, Verdict.INCONCLUSIVE):
@@ -158,9 +162,7 @@ def _stale(requirements: Sequence[Json], width: int) -> list[str]:
     if not stale:
         return []
     lines = ["", "Stale: passes although the list of known defects says that it fails here"]
-    for one in stale:
-        lines += _wrapped(f"{one['id']:<8} {'; '.join(one['defects'])}", width, indent="  ", hanging="      ")
-    return lines
+    return lines + [line for one in stale for line in _title(one, width)]
 
 
 def _facts(run: Json, width: int) -> list[str]:

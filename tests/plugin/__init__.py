@@ -1,3 +1,1 @@
-"""Proof that the plugin makes the right verdicts, result and exit code of what checks do, with a fake
-target.
-"""
+"""Proof that the plugin makes the right verdicts, results and exit codes, with a fake target."""

@@ -4,7 +4,7 @@ A test of the plugin runs pytest in a folder of its own; there, `-p tests.plugin
 questions. What a test wants to be different, it writes to `fake.json` in that folder:
 
     target, connection, secrets   what the session says
-    start, exit_code              [class of fixtures.errors, text]: what starting it raises, with that attribute
+    start, exit_code              [class of fixtures.errors, text]: what starting raises; its attribute
     leftovers, slow_close         what closing it returns; whether it waits for a file `told`
     defects                       [[requirement, component, versions]]
 """

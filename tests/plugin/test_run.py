@@ -83,9 +83,7 @@ def test_workers_change_nothing(suite: Suite, arguments: tuple[str, ...]) -> Non
 def test_the_result_is_the_exit_code_and_the_last_line(
     suite: Suite, source: str, code: int, word: str
 ) -> None:
-    """Whatever pytest itself thinks, the process ends with the code of the result, and says so at the very
-    end.
-    """
+    """Whatever pytest thinks, the process ends with the code of the result, and says so at the very end."""
     suite.checks("\n".join(source.splitlines()))
     done = suite.run()
     assert done.code == code
@@ -150,9 +148,7 @@ def test_the_environment_gives_defaults(suite: Suite, monkeypatch: pytest.Monkey
 
 
 def test_deselecting_by_keyword_is_no_pass(suite: Suite) -> None:
-    """A requirement of whose cases pytest's -k left some out is not passed by the others; one left out is
-    not selected.
-    """
+    """What is left of a requirement's cases after -k is no pass of it; nothing left is not selected."""
     suite.checks(MIXED)
     done = suite.run("-k", "test_pass or test_cases and 1")
     assert done.verdict("SUB-01") == "inconclusive"
@@ -189,9 +185,7 @@ def test_nothing_selected_is_a_usage_error(suite: Suite) -> None:
 def test_a_refused_preflight_is_one_message(
     suite: Suite, error: str, code: int, word: str, arguments: tuple[str, ...]
 ) -> None:
-    """A target that can't be judged gives one message, exit code 11 and a report that says so; no worker is
-    started.
-    """
+    """A target that can't be judged gives one message, exit code 11 and a report, and starts no worker."""
     suite.target(start=[error, "create pods/exec is missing"])
     suite.checks(CONFORMANT)
     done = suite.run(*arguments, apart=True)
@@ -245,6 +239,28 @@ def test_the_reference_cluster_is_named_as_such(suite: Suite) -> None:
     )
 
 
+def test_an_earlier_report_is_not_taken_for_this_runs(suite: Suite) -> None:
+    """A run that dies without a word leaves no report of the day before; other files stay."""
+    folder = suite.folder / "report"
+    folder.mkdir()
+    for name in ("conformance.json", "report.html", "notes.txt"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    suite.target(start=["UsageError", "no such context"])
+    suite.checks(CONFORMANT)
+    assert suite.run().code == 4
+    assert [file.name for file in folder.iterdir() if file.is_file()] == ["notes.txt"]
+
+
+def test_a_report_that_cannot_be_written_is_found_first(suite: Suite) -> None:
+    """A folder that can't be made is a usage error before the target is touched, not a loss after an hour."""
+    (suite.folder / "file").touch()
+    suite.checks(CONFORMANT)
+    done = suite.run("--report=file/below", "-p", "no:allure_pytest")
+    assert done.code == 4
+    assert "the report cannot be written to" in done.err
+    assert done.sweeps == 0
+
+
 # --- the end
 
 
@@ -258,9 +274,7 @@ def test_leftovers_are_told(suite: Suite) -> None:
 
 
 def test_a_worker_that_dies_leaves_its_check_inconclusive(suite: Suite) -> None:
-    """A crash of the suite's own process is no verdict on the target, and the other checks still get
-    theirs.
-    """
+    """A crash of the suite's own process is no verdict on the target; the other checks still get theirs."""
     suite.checks("""
         import os
 
@@ -358,9 +372,7 @@ def wait_for(suite: Suite, name: str) -> None:
 def test_an_interrupted_run_is_swept_and_reported(
     suite: Suite, arguments: tuple[str, ...], number: int
 ) -> None:
-    """Ctrl-C, or a SIGTERM as CI sends it, ends the run with code 2; the target is clean and the report is
-    whole.
-    """
+    """Ctrl-C, or CI's SIGTERM, ends the run with code 2; the target is clean and the report whole."""
     done = interrupted(suite, *arguments, number=number)
     assert done.code == 2
     assert done.sweeps == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.plugin.fakes import TARGET
 from tests.plugin.suite import Suite
 
 pytest_plugins = ["pytester"]
@@ -248,6 +249,22 @@ def test_odd_names_in_evidence_survive(suite: Suite) -> None:
     assert done.verdict("SUB-01") == "fail, violated"
 
 
+def test_what_is_not_json_does_not_cost_the_verdict(suite: Suite) -> None:
+    """Evidence that JSON can't hold is kept as text, and the verdict is that of the check."""
+    suite.checks("""
+        @verifies("SUB-01")
+        def test_it(evidence, observe):
+            evidence.add("fact", "set", {"a": {1}})
+            evidence.add("fact", "bytes", {b"a": 1})
+            observe(object, "type")
+            assert False, "seen"
+    """)
+    done = suite.run()
+    assert done.requirement("SUB-01")["reason"] == "seen"
+    data = [item["data"] for item in done.requirement("SUB-01")["evidence"][:2]]
+    assert data == [{"a": "{1}"}, "{b'a': 1}"]
+
+
 # --- known defects
 
 
@@ -277,6 +294,16 @@ def test_a_defect_of_other_versions_waives_nothing(suite: Suite) -> None:
     assert suite.run().code == 1
 
 
+def test_the_reference_cluster_has_no_known_defects(suite: Suite) -> None:
+    """A fault of the reference cluster is never waived, whatever version it says it is."""
+    suite.target(target={**TARGET, "reference": True}, defects=[["SUB-01", "containerd", ">=2.1"]])
+    suite.checks("""
+        @verifies("SUB-01")
+        def test_b(): assert False
+    """)
+    assert suite.run().verdict("SUB-01") == "fail, violated"
+
+
 def test_a_stale_defect_is_told(suite: Suite) -> None:
     """A requirement that passes although it is on the list is a pass, and the summary tells it."""
     suite.target(defects=[["SUB-01", "containerd", ">=2.1"]])
@@ -294,9 +321,7 @@ def test_a_stale_defect_is_told(suite: Suite) -> None:
 
 
 def test_a_refused_feature_is_unsupported_and_its_checks_are_not_run(suite: Suite) -> None:
-    """Where the runtime refuses image volumes, what needs them is unsupported with its words, and the
-    result says so.
-    """
+    """Where the runtime refuses image volumes, what needs them is unsupported, and the result says so."""
     suite.target(connection={"platform": {"mount": {"kind": "refused", "text": "mkdir: no such file"}}})
     suite.checks("""
         @verifies("API-01")
@@ -318,9 +343,7 @@ def test_a_refused_feature_is_unsupported_and_its_checks_are_not_run(suite: Suit
 
 
 def test_a_lost_feature_fails_as_ignored_without_a_run(suite: Suite) -> None:
-    """Where a subPath is accepted and dropped, what needs it fails as ignored, and the run is not
-    conformant.
-    """
+    """Where a subPath is accepted and dropped, what needs it fails as ignored."""
     suite.target(connection={"platform": {"sub-path": {"kind": "lost", "text": "the root is mounted"}}})
     suite.checks("""
         @verifies("SUB-01")
@@ -348,9 +371,7 @@ def test_a_missing_environment_is_inconclusive(suite: Suite) -> None:
 
 
 def test_what_is_for_targets_without_the_feature_is_not_selected(suite: Suite) -> None:
-    """On a target that mounts image volumes, requirements about targets that don't are not selected, and
-    not missed.
-    """
+    """What is demanded of targets without the feature is not selected where it works, and not missed."""
     suite.checks("""
         @verifies("SUB-01")
         def test_mount(): pass
@@ -367,9 +388,7 @@ def test_what_is_for_targets_without_the_feature_is_not_selected(suite: Suite) -
 
 
 def test_secrets_are_in_no_report_and_no_output(suite: Suite) -> None:
-    """The session's secrets and those of a check are hidden in reasons, evidence, tracebacks, logs and all
-    files.
-    """
+    """The session's secrets and a check's are hidden in reasons, evidence, tracebacks, logs and files."""
     suite.target(secrets=["Tok3n-of-the-run"])
     suite.checks("""
         import base64, logging

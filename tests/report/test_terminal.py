@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.report import terminal
 from conformance.report.terminal import final_line, header, summary, table
 from conformance.verdict import Finding, Verdict
 from tests.plugin.fakes import TARGET
@@ -33,15 +34,27 @@ def test_a_target_cannot_write_to_the_terminal() -> None:
     assert "\\x00\\x1b[31m\\ud800" in "\n".join(lines)
 
 
-def test_one_reason_of_many_is_told_once() -> None:
-    """When everything fails for the same reason the reason stands there once, with all ids."""
-    findings = {
-        name: Finding(verdict=Verdict.INCONCLUSIVE, reason="the registry is down")
-        for name in ("API-01", "API-02", "SUB-01", "SUB-02", "SUB-04")
-    }
-    text = "\n".join(summary(report(findings)))
-    assert text.count("the registry is down") == 1
-    assert "5 requirements: API-01, API-02, SUB-01, SUB-02, SUB-04" in text
+def test_a_shared_reason_is_told_once() -> None:
+    """When several fail for the same reason each has its line, and the reason stands once below them."""
+    names = ("API-01", "API-02", "SUB-01", "SUB-02", "SUB-04")
+    reason = "the registry is down"
+    text = "\n".join(
+        summary(report({name: Finding(verdict=Verdict.INCONCLUSIVE, reason=reason) for name in names}))
+    )
+    assert text.count(reason) == 1
+    for name in names:
+        assert f"  {name}   The fact that {name} states" in text
+
+
+def test_a_reason_of_very_many_names_their_ids_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When everything is refused for one reason the summary stays short."""
+    monkeypatch.setattr(terminal, "_MANY", 3)
+    names = ("SUB-01", "SUB-02", "SUB-04")
+    text = "\n".join(
+        summary(report({name: Finding(verdict=Verdict.UNSUPPORTED, reason="no") for name in names}))
+    )
+    assert "3 requirements: SUB-01, SUB-02, SUB-04" in text
+    assert "The fact that" not in text
 
 
 def test_the_reference_cluster_is_named_first() -> None:

@@ -71,10 +71,11 @@ def test_json_patch_that_cannot_be_applied(patch: Any, code: int) -> None:
     assert caught.value.code == code
 
 
-POD = {
+CONTAINERS: Any = [{"name": "a", "image": "1"}, {"name": "b", "image": "2", "args": ["x"]}]
+POD: Any = {
     "metadata": {"finalizers": ["a"], "labels": {"x": "1", "y": "2"}},
     "spec": {
-        "containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "2", "args": ["x"]}],
+        "containers": CONTAINERS,
         "volumes": [{"name": "v", "image": {"reference": "r", "pullPolicy": "Never"}}],
         "tolerations": [{"key": "t"}],
     },
@@ -82,30 +83,28 @@ POD = {
 
 
 @pytest.mark.parametrize(
-    ("patch", "path", "result"),
+    ("patch", "result"),
     [
-        ({"spec": {"containers": [{"name": "b", "image": "3"}]}}, "containers", [{"name": "a", "image": "1"}, {"name": "b", "image": "3", "args": ["x"]}]),
-        ({"spec": {"containers": [{"name": "c"}]}}, "containers", [*POD["spec"]["containers"], {"name": "c"}]),
-        ({"spec": {"containers": [{"name": "a", "$patch": "delete"}]}}, "containers", POD["spec"]["containers"][1:]),
-        ({"spec": {"containers": [{"$patch": "replace"}, {"name": "z"}]}}, "containers", [{"name": "z"}]),
-        ({"spec": {"tolerations": [{"key": "u"}]}}, "tolerations", [{"key": "u"}]),
-        ({"spec": {"containers": [{"name": "b", "args": ["y"]}]}}, "containers", [{"name": "a", "image": "1"}, {"name": "b", "image": "2", "args": ["y"]}]),
-        ({"spec": {"volumes": [{"name": "v", "image": {"reference": "q"}}]}}, "volumes", [{"name": "v", "image": {"reference": "q", "pullPolicy": "Never"}}]),
+        ({"containers": [{"name": "b", "image": "3"}]}, {"containers": [CONTAINERS[0], {"name": "b", "image": "3", "args": ["x"]}]}),
+        ({"containers": [{"name": "b", "args": ["y"]}]}, {"containers": [CONTAINERS[0], CONTAINERS[1] | {"args": ["y"]}]}),
+        ({"containers": [{"name": "c"}]}, {"containers": [*CONTAINERS, {"name": "c"}]}),
+        ({"containers": [{"name": "a", "$patch": "delete"}]}, {"containers": CONTAINERS[1:]}),
+        ({"containers": [{"$patch": "replace"}, {"name": "z"}]}, {"containers": [{"name": "z"}]}),
+        ({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}, {"containers": CONTAINERS[::-1]}),
+        ({"tolerations": [{"key": "u"}]}, {"tolerations": [{"key": "u"}]}),
         (
-            {"spec": {"volumes": [{"name": "v", "$retainKeys": ["name", "emptyDir"], "emptyDir": {}}]}},
-            "volumes",
-            [{"name": "v", "emptyDir": {}}],
+            {"volumes": [{"name": "v", "image": {"reference": "q"}}]},
+            {"volumes": [{"name": "v", "image": {"reference": "q", "pullPolicy": "Never"}}]},
         ),
         (
-            {"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}},
-            "containers",
-            [POD["spec"]["containers"][1], POD["spec"]["containers"][0]],
+            {"volumes": [{"name": "v", "$retainKeys": ["name", "emptyDir"], "emptyDir": {}}]},
+            {"volumes": [{"name": "v", "emptyDir": {}}]},
         ),
     ],
 )  # fmt: skip
-def test_strategic_patch_of_a_spec(patch: Any, path: str, result: Any) -> None:
+def test_strategic_patch_of_a_spec(patch: Any, result: Any) -> None:
     """Lists with a key are merged item by item, others are replaced; directives are followed."""
-    assert patched(POD, patch, STRATEGIC_PATCH)["spec"][path] == result
+    assert patched(POD, {"spec": patch}, STRATEGIC_PATCH)["spec"] == POD["spec"] | result
 
 
 @pytest.mark.parametrize(

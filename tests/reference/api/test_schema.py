@@ -22,7 +22,7 @@ def test_every_type_is_known() -> None:
 
 
 def test_image_volume_source_has_two_optional_fields() -> None:
-    """reference and pullPolicy are strings, and the API's documentation requires neither."""
+    """The fields reference and pullPolicy are strings, and the API's documentation requires neither."""
     fields = load().structs["ImageVolumeSource"].fields
     assert {(name, field.type.name, field.required) for name, field in fields.items()} == {
         ("reference", "string", False),

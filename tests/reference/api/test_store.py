@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 
 import pytest
 
@@ -35,7 +36,7 @@ async def test_created_object_gets_what_the_server_sets() -> None:
 
 
 async def test_name_is_generated() -> None:
-    """generateName gives different names of at most 63 characters that begin with it."""
+    """A generateName gives different names of at most 63 characters that begin with it."""
     store = Store()
     names = {
         store.create("events", {"metadata": {"generateName": "x" * 70, "namespace": "n"}})["metadata"]["name"]
@@ -67,11 +68,12 @@ async def test_what_goes_in_and_out_is_copied() -> None:
 async def test_missing_object_is_not_found() -> None:
     """get, update and remove of what is not there carry a Status of 404."""
     store = Store()
-    for attempt in (
+    attempts: tuple[Callable[[], Object], ...] = (
         lambda: store.get("pods", "p", "n"),
         lambda: store.remove("pods", "p", "n"),
         lambda: store.update("pods", pod(), expect_version=False),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(NotFound) as caught:
             attempt()
         assert caught.value.status["code"] == 404
@@ -108,7 +110,7 @@ async def test_equal_update_changes_nothing() -> None:
 
 
 async def test_modify_reads_and_writes_at_once() -> None:
-    """modify changes the present object, whatever was read before."""
+    """A modification changes the present object, whatever was read before."""
     store = Store()
     store.create("pods", pod())
     store.modify("pods", "p", "n", lambda obj: obj["spec"].update(a="1"))
