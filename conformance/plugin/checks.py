@@ -220,7 +220,7 @@ def traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
 
 def as_json(item: dict[str, Any]) -> dict[str, Any]:
-    """An item that a check recorded, with whatever JSON can't hold in it as text: it must not cost the verdict."""
+    """What a check recorded, as text where JSON can't hold it: that must not cost the verdict."""
     try:
         text = json.dumps(item, default=repr)
     except (TypeError, ValueError):  # a key that is no text, or a value that contains itself

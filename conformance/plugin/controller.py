@@ -85,7 +85,7 @@ class Controller:
         self._start()
 
     def _make_room(self) -> None:
-        """Make the report's folder, and remove an earlier report from it: nobody shall take it for this run's."""
+        """Make the report's folder, and remove an earlier report: nobody shall take it for this run's."""
         folder = self.checks.options.report
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,7 @@ def summary(report: Json, *, width: int = 100) -> list[str]:
     for verdict, heading in _TOLD_TOGETHER:
         ids = [one["id"] for one in report["requirements"] if one["verdict"] == str(verdict)]
         if ids:
-            lines += ["", *_wrapped(f"{len(ids)} {heading}: {', '.join(ids)}", width)]
+            lines += ["", *_wrapped(f"{len(ids)} {heading}: {ranges(ids)}", width)]
     lines += ["", *_facts(report["run"], width), "", *_wrapped(report["result"]["sentence"], width)]
     return [printable(line) for line in lines]
 
@@ -113,6 +113,23 @@ def table(areas: Sequence[Json], total: Json, *, width: int) -> list[str]:
         *(row(area["title"], area["counts"]) for area in areas),
         row("total", total),
     ]
+
+
+def ranges(ids: Sequence[str]) -> str:
+    """Ids in order, neighbours drawn together: `API-01, API-03 to API-07`."""
+    runs: list[list[str]] = []
+    for one in ids:
+        if runs and _next(runs[-1][-1]) == one:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs)
+
+
+def _next(one: str) -> str:
+    """The id that follows another in its area."""
+    area, _, number = one.rpartition("-")
+    return f"{area}-{int(number) + 1:02}" if number.isdecimal() else ""
 
 
 def shortened(text: str, width: int) -> str:

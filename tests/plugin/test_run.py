@@ -378,7 +378,8 @@ def test_an_interrupted_run_is_swept_and_reported(
     assert done.sweeps == 1
     assert done.report["result"]["word"] == "interrupted"
     assert done.verdict("SUB-01") == "inconclusive"
-    assert done.verdict("API-01") == "pass"
+    finished = ("pass", "inconclusive") if arguments else ("pass",)  # it may run beside the slow one
+    assert done.verdict("API-01") in finished
     assert done.out.splitlines()[-1] == "result: interrupted (exit code 2)"
 
 

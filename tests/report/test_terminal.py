@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.report import terminal
-from conformance.report.terminal import final_line, header, summary, table
+from conformance.report.terminal import final_line, header, ranges, summary, table
 from conformance.verdict import Finding, Verdict
 from tests.plugin.fakes import TARGET
 from tests.report.sample import report
@@ -75,3 +75,18 @@ def test_the_table_adds_up() -> None:
     assert lines[0].split() == ["pass", "fail", "inconcl.", "unsup.", "observed", "not", "ver."]
     assert lines[1].split() == ["API", "1", "1", "·", "·", "1", "1"]
     assert lines[-1].split() == ["total", "1", "2", "1", "1", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ([], ""),
+        (["A-01"], "A-01"),
+        (["A-01", "A-02"], "A-01, A-02"),
+        (["A-01", "A-03", "A-04", "A-05", "B-06"], "A-01, A-03 to A-05, B-06"),
+        (["A-09", "A-10", "A-11"], "A-09 to A-11"),
+    ],
+)
+def test_many_ids_are_told_as_ranges(ids: list[str], told: str) -> None:
+    """A hundred requirements without a check are a few lines, and each can still be found."""
+    assert ranges(ids) == told
