@@ -70,9 +70,8 @@ PLATFORM_FAULTS: Mapping[str, str] = {
     "silent-without-support": "mount",
     "containerd-1.7": "mount",
     "crio-1.30": "mount",
-    "sub-path-ignored": "sub-path",
 }
-"""Faults that take a whole feature away, and the need that they leave unmet: nothing that has it can pass, listed or not."""
+"""Faults that take image volumes away: nothing that needs a mounted one can pass, listed or not."""
 
 FOLDER = Path(__file__).with_name("requirements")
 

@@ -346,6 +346,9 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
         failed = _ids([row for row in rows if row.strength is strength], Verdict.FAIL)
         if failed:
             said.append(_counted(failed, f"{noun} not met", f"{noun}s not met"))
+    unverified = len(_ids([row for row in rows if row.required], Verdict.NOT_VERIFIED))
+    if unverified:
+        said.append(f"{unverified} required requirement{'s' if unverified != 1 else ''} not verified yet")
     return said
 
 

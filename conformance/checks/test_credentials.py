@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.control import control, in_time
 from conformance.plugin import verifies
 from fixtures.api import Api
 from fixtures.credentials import DOCKER_CFG, DOCKER_CONFIG_JSON, Credentials, User, pull_secrets
@@ -80,11 +81,11 @@ def test_pod_secret_authenticates(
     Control: the same Pod without the secret is refused.
     """
     site.repository.protect(alice, scheme=scheme)
-    without = refused(pods.start(mounting(site.reference)))
+    without = pods.start(mounting(site.reference)).refusal()
     secret = credentials.secret(pods.namespace, {site.repository.host: alice}, kind=kind)
     pod_ = pods.start(with_secrets(site, secret))
 
-    assert without.reason in UNPULLED
+    control(without is not None and without.reason in UNPULLED, "the same Pod without the secret is refused")
     assert pod_.refusal() is None, str(pod_.refusal())
     assert pod_.answers().tree() == site.tree
     assert "alice" in site.repository.requests().users
@@ -105,7 +106,8 @@ def test_service_account_secret_authenticates(
     assert pod_.state()["spec"].get("imagePullSecrets") == [{"name": secret}]
     assert pod_.refusal() is None, str(pod_.refusal())
     assert pod_.answers().tree() == private.tree
-    refused(pods.start(mounting(private.reference)))
+    without = pods.start(mounting(private.reference)).refusal()
+    control(without is not None, "the same Pod with the default account is refused")
 
 
 @verifies("AUTH-04")
@@ -124,8 +126,8 @@ def test_pod_secrets_replace_the_service_accounts(
     assert pod_.state()["spec"].get("imagePullSecrets") == [{"name": useless}]
     refused(pod_)
     assert "alice" not in private.repository.requests().users
-    control = pods.run(mounting(private.reference, serviceAccountName=account)).tree()
-    assert control == private.tree
+    without_own = pods.run(mounting(private.reference, serviceAccountName=account)).tree()
+    control(without_own == private.tree, "without a secret of its own the Pod is pulled for")
 
 
 @verifies("AUTH-08")
@@ -253,7 +255,7 @@ def test_wrong_credential_for_a_public_image(
         refusal.reason if refusal else "pulled anonymously",
         "what follows a wrong credential where none is needed",
     )
-    assert pods.run(mounting(site.reference)).tree() == site.tree
+    control(pods.run(mounting(site.reference)).tree() == site.tree, "without the secret the image is pulled")
 
 
 @verifies("AUTH-12")
@@ -316,11 +318,10 @@ def test_container_and_volume_from_two_private_registries(
             [first, second], volumes=[image_volume(shows.reference)], imagePullSecrets=pull_secrets(*secrets)
         )
 
-    control = pods.start(manifest(for_runs))
+    without = pods.start(manifest(for_runs))
     pod_ = pods.start(manifest(for_runs, for_shows))
 
-    assert control.refusal("main") is not None
-    assert control.refusal("runs") is None
+    control(without.refusal("main") is not None, "without the volume's secret its container is refused")
     assert pod_.refusal() is None, str(pod_.refusal())
     assert pod_.log("runs") == programs.GREETING
     assert pod_.answers().tree() == shows.tree
@@ -338,6 +339,7 @@ def test_missing_secret_is_not_fatal(pods: Pods, site: Asset) -> None:
     assert pod_.refusal() is None, str(pod_.refusal())
     assert pod_.answers().tree() == site.tree
     event = pod_.wait_event(lambda e: e.reason == MISSING_SECRET, f"the event {MISSING_SECRET}")
+    assert event is not None, f"there is no event {MISSING_SECRET}"
     assert event.type == "Warning"
     assert "does-not-exist" in event.message
 
@@ -356,7 +358,9 @@ def test_secrets_of_other_types_are_ignored(
 
     assert "alice" not in tried
     secret = credentials.secret(pods.namespace, {private.repository.host: alice})
-    assert pods.run(with_secrets(private, secret)).tree() == private.tree
+    control(
+        pods.run(with_secrets(private, secret)).tree() == private.tree, "the docker type of secret is used"
+    )
 
 
 @verifies("AUTH-17")
@@ -371,8 +375,9 @@ def test_corrected_secret_heals_the_pod(
     pod_ = pods.start(with_secrets(private, secret))
     refused(pod_)
     credentials.secret(pods.namespace, {host: alice}, name=secret)
-    pod_.wait_started("main", seconds=90)
+    healed = in_time(lambda: pod_.wait_started("main", seconds=90))
 
+    assert healed is not None, "the Pod did not start within 90 s of its secret's correction"
     assert pod_.answers().tree() == private.tree
 
 
@@ -389,8 +394,9 @@ def test_present_private_image_needs_the_credential(
     pod_ = pods.start(mounting(private.reference, pull_policy="IfNotPresent"))
 
     refused(pod_)
-    assert first == private.tree
-    assert pods.run(with_secrets(private, secret, policy="IfNotPresent")).tree() == private.tree
+    control(first == private.tree, "the Pod with the secret shows the image")
+    again = pods.run(with_secrets(private, secret, policy="IfNotPresent")).tree()
+    control(again == private.tree, "another Pod with the same secret shows the image")
 
 
 @verifies("AUTH-19")
@@ -404,14 +410,14 @@ def test_never_does_not_reveal_a_private_image(
     secret = credentials.secret(pods.namespace, {private.repository.host: alice})
     pods.run(with_secrets(private, secret, policy="IfNotPresent"))
     refusal = pods.start(mounting(private.reference, pull_policy="Never")).refusal()
-    control = pods.start(with_secrets(private, secret, policy="Never"))
+    allowed = pods.start(with_secrets(private, secret, policy="Never"))
 
     assert refusal is not None
     assert refusal.reason == "ErrImageNeverPull"
     assert (
         refusal.message == f'Container image "{private.reference}" is not present with pull policy of Never'
     )
-    assert control.refusal() is None, str(control.refusal())
+    control(allowed.refusal() is None, "a Pod with the secret starts under Never")
 
 
 @verifies("AUTH-24")
@@ -433,11 +439,13 @@ def test_secrets_come_from_the_pods_namespace(
     pod_ = pods.start(with_secrets(private, secret))
 
     refused(pod_)
-    pod_.wait_event(
+    event = pod_.wait_event(
         lambda e: e.reason == MISSING_SECRET and secret in e.message, f"the event {MISSING_SECRET}"
     )
+    assert event is not None, f"no event {MISSING_SECRET} names the secret"
     assert "alice" not in private.repository.requests().users
-    assert elsewhere.run(with_secrets(private, secret)).tree() == private.tree
+    there = elsewhere.run(with_secrets(private, secret)).tree()
+    control(there == private.tree, "in the namespace that has the secret, the same Pod starts")
 
     account = credentials.service_account(elsewhere.namespace, secret)
     existing = elsewhere.started(mounting(private.reference, HOLD, serviceAccountName=account))
@@ -460,5 +468,5 @@ def test_passwords_appear_nowhere(
     events = api.get(f"/api/v1/namespaces/{pods.namespace}/events")["items"]
     texts = [str(pod_.state().get("status")), *(str(event) for event in events)]
 
-    assert "mallory" in private.repository.requests().users
+    control("mallory" in private.repository.requests().users, "the registry saw the user")
     assert [text for text in texts if mallory.password in text or mallory.basic in text] == []

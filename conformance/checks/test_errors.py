@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.control import control, in_time
 from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.errors import Inconclusive
@@ -48,8 +49,10 @@ def test_unparsable_reference(pods: Pods, reference: str) -> None:
     assert reference in refusal.message
     assert "couldn't parse image name" in refusal.message
     inspected = pod_.wait_event(lambda e: e.reason == "InspectFailed", "the event InspectFailed")
+    assert inspected is not None, "there is no event InspectFailed"
     assert (inspected.type, inspected.field_path) == ("Warning", "")
     failed = pod_.wait_event(lambda e: e.reason == "Failed", "the event Failed")
+    assert failed is not None, "there is no event Failed"
     assert (failed.type, failed.message) == ("Warning", "Error: InvalidImageName")
 
 
@@ -68,9 +71,13 @@ def test_unknown_image(pods: Pods, repositories: Repositories, site: Asset, miss
     pod_ = pods.start(mounting(absent))
 
     assert absent in unpulled(pod_).message
-    backing_off = pod_.wait_refusal("ImagePullBackOff")
+    backing_off = in_time(lambda: pod_.wait_refusal("ImagePullBackOff"))
+    assert backing_off is not None, "the container never waited with ImagePullBackOff"
     assert f'Back-off pulling image "{absent}"' in backing_off.message
-    assert pods.run(mounting(site.reference)).tree() == site.tree
+    control(
+        pods.run(mounting(site.reference)).tree() == site.tree,
+        "a tag that is there, at a registry that is well, is shown",
+    )
 
 
 @verifies("ERR-03")
@@ -82,7 +89,10 @@ def test_unauthorized(pods: Pods, site: Asset) -> None:
     with site.repository.misbehaving(status=401):
         pod_ = pods.start(mounting(site.reference))
         assert site.reference in unpulled(pod_).message
-    assert pods.run(mounting(site.reference)).tree() == site.tree
+    control(
+        pods.run(mounting(site.reference)).tree() == site.tree,
+        "a tag that is there, at a registry that is well, is shown",
+    )
 
 
 @verifies("ERR-04")
@@ -94,7 +104,10 @@ def test_forbidden(pods: Pods, site: Asset) -> None:
     with site.repository.misbehaving(status=403):
         pod_ = pods.start(mounting(site.reference))
         assert site.reference in unpulled(pod_).message
-    assert pods.run(mounting(site.reference)).tree() == site.tree
+    control(
+        pods.run(mounting(site.reference)).tree() == site.tree,
+        "a tag that is there, at a registry that is well, is shown",
+    )
 
 
 @verifies("ERR-05")
@@ -107,7 +120,10 @@ def test_registry_in_trouble(pods: Pods, site: Asset, status: int) -> None:
     with site.repository.misbehaving(status=status):
         pod_ = pods.start(mounting(site.reference), seconds=PATIENCE)
         assert site.reference in unpulled(pod_).message
-    assert pods.run(mounting(site.reference)).tree() == site.tree
+    control(
+        pods.run(mounting(site.reference)).tree() == site.tree,
+        "a tag that is there, at a registry that is well, is shown",
+    )
 
 
 @verifies("ERR-06")
@@ -124,7 +140,10 @@ def test_registry_refuses_connections(pods: Pods, repositories: Repositories, bu
     repositories.bring_up(repository)
 
     assert asset.reference in refusal.message
-    assert pods.run(mounting(asset.reference)).tree() == asset.tree
+    control(
+        pods.run(mounting(asset.reference)).tree() == asset.tree,
+        "with the registry up again, the image is shown",
+    )
 
 
 def attempts(requests: Requests) -> list[float]:
@@ -146,11 +165,15 @@ def test_failed_pulls_are_retried_ever_more_slowly(pods: Pods, repositories: Rep
     repository = repositories.new("absent")
     pod_ = pods.start(mounting(f"{repository.address}:v1"))
     unpulled(pod_)
-    found = repository.wait_for(
-        lambda seen: len(attempts(seen)) >= 3, "the third attempt to pull", seconds=90
+    found = in_time(
+        lambda: repository.wait_for(
+            lambda seen: len(attempts(seen)) >= 3, "the third attempt to pull", seconds=90
+        )
     )
+    assert found is not None, "there were no three attempts to pull within 90 s"
     first, second, third = attempts(found)[:3]
     event = pod_.wait_event(lambda e: e.reason == "BackOff", "the event BackOff")
+    assert event is not None, "there is no event BackOff"
     mark = repository.mark()
     pods.start(mounting(f"{repository.address}:v1"))
 
@@ -167,8 +190,9 @@ def test_pod_starts_when_the_registry_heals(pods: Pods, site: Asset) -> None:
     pod_ = pods.start(mounting(site.reference))
     unpulled(pod_)
     site.repository.heal()
-    pod_.wait_started("main", seconds=120)
+    healed = in_time(lambda: pod_.wait_started("main", seconds=90))
 
+    assert healed is not None, "the Pod did not start within 90 s of the registry's recovery"
     assert pod_.answers().tree() == site.tree
 
 
@@ -181,10 +205,11 @@ def test_failed_pull_leaves_the_pod_pending(
     absent = f"{repositories.new('absent').address}:v1"
     pod_ = pods.start(mounting(absent, restart_policy=restart_policy))
     first = phase(pod_.state())
-    pod_.wait_for_back_off()
+    backing_off = in_time(lambda: pod_.wait_refusal("ImagePullBackOff"))
 
     assert first == "Pending"
     assert phase(pod_.state()) == "Pending"
+    control(backing_off is not None, "the Pod backs off")
 
 
 @verifies("ERR-12")
@@ -221,6 +246,7 @@ def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
         "the event Failed on the container",
     )
 
+    assert event is not None, "no event Failed on the container"
     assert event.type == "Warning"
     assert event.message in {f"Error: {reason}" for reason in PULL_FAILED}
 
@@ -231,14 +257,14 @@ def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
     never runs without the image.
     Control: the same Pod without the volume runs.
     """
-    control = pods.started(pod([container()]))
+    without = pods.started(pod([container()]))
     pod_ = pods.start(mounting(site.reference))
     refusal = pod_.refusal()
     seen = None if refusal else Tree.from_json(pod_.answers().of("tree").get("entries") or {})
 
     if seen == site.tree:
         raise Inconclusive("the target has image volumes", missing="a runtime without them")
-    assert control.refusal() is None
+    control(without.refusal() is None, "the same Pod without the volume runs")
     assert refusal is not None, ignored(when=True, what="the image volume")
     assert refusal.reason == "CreateContainerError"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.errors import Inconclusive
 from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod, tree
@@ -89,7 +90,7 @@ def test_restarted_container_has_its_volume(pods: Pods, site: Asset) -> None:
     pod_.restart()
     state = pod_.wait_running(restarts=1)
 
-    assert before == site.tree
+    control(before == site.tree, "before, the container showed the image")
     assert container_status(state, "main")["restartCount"] == 1
     assert entries(pod_.answers().of("tree")) == site.tree
     assert entries(pod_.look(tree()).of("tree")) == site.tree

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod, tree
 from fixtures.plugin import PodsAt
@@ -48,7 +49,7 @@ def test_always_asks_the_registry_at_every_start(pods: Pods, site: Asset) -> Non
     second = pods.run(manifest)
 
     assert len(site.repository.requests(after=mark).manifests) >= 1
-    assert first.tree() == second.tree() == site.tree
+    control(first.tree() == second.tree() == site.tree, "both Pods show the image")
 
 
 @verifies("PULL-03")
@@ -59,14 +60,14 @@ def test_always_fails_without_the_registry(pods: Pods, repositories: Repositorie
     repository = repositories.on_own_host()
     asset = repository.push(site_asset.image(build))
     manifest = mounting(asset.reference, pull_policy="Always")
-    control = pods.run(manifest)
+    before = pods.run(manifest)
 
     repositories.take_down(repository)
     refusal = pods.start(manifest).refusal()
 
     assert refusal is not None
     assert refusal.reason in UNPULLED
-    assert control.tree() == asset.tree
+    control(before.tree() == asset.tree, "with the registry up, the Pod shows the image")
 
 
 @verifies("PULL-04")
@@ -83,7 +84,7 @@ def test_always_downloads_no_layer_again(pods: Pods, layered: Asset) -> None:
     assert layered.repository.requests(after=mark).downloads(layered.layers) == dict.fromkeys(
         layered.layers, 0
     )
-    assert all(before.values())
+    control(all(before.values()), "the first Pod downloaded the layers")
 
 
 @verifies("PULL-05")
@@ -98,7 +99,7 @@ def test_if_not_present_leaves_the_registry_alone(pods: Pods, site: Asset) -> No
     answers = pods.run(manifest)
 
     assert site.repository.requests(after=mark) == []
-    assert pulled.manifests
+    control(bool(pulled.manifests), "the first Pod's pull is in the record")
     assert answers.tree() == site.tree
 
 
@@ -143,7 +144,7 @@ def test_never_uses_what_is_present(pods: Pods, site: Asset) -> None:
     assert pod_.refusal() is None
     assert pod_.answers().tree() == site.tree
     assert site.repository.requests(after=mark) == []
-    assert pulled.manifests
+    control(bool(pulled.manifests), "the first Pod's pull is in the record")
 
 
 @verifies("PULL-09")
@@ -160,9 +161,11 @@ def test_never_refuses_what_is_absent(pods: Pods, site: Asset) -> None:
     assert refusal.message == f'Container image "{site.reference}" is not present with pull policy of Never'
     assert site.repository.requests() == []
     event = pod_.wait_event(lambda e: e.reason == "ErrImageNeverPull", "the event ErrImageNeverPull")
+    assert event is not None, "there is no event ErrImageNeverPull"
     assert (event.type, event.message, event.field_path) == ("Warning", refusal.message, "")
 
-    assert pods.run(mounting(site.reference, pull_policy="IfNotPresent")).tree() == site.tree
+    pulled = pods.run(mounting(site.reference, pull_policy="IfNotPresent")).tree()
+    control(pulled == site.tree, "under IfNotPresent the same image is pulled and shown")
 
 
 @verifies("PULL-10")
@@ -265,9 +268,10 @@ def test_unused_volume_does_not_block(pods: Pods, repositories: Repositories, si
 
     assert pod_.refusal() is None
     assert pod_.answers().tree() == site.tree
-    control = pods.start(mounting(missing)).refusal()
-    assert control is not None
-    assert control.reason in UNPULLED
+    mounted = pods.start(mounting(missing)).refusal()
+    control(
+        mounted is not None and mounted.reason in UNPULLED, "a container that mounts the volume is refused"
+    )
 
 
 @verifies("PULL-18")
@@ -283,7 +287,7 @@ def test_digest_decides(pods: Pods, repositories: Repositories, build: str) -> N
 
     assert answers.tree() == old.tree
     assert [reference for reference in asked if not reference.startswith("sha256:")] == []
-    assert pods.run(mounting(new.reference)).tree() == new.tree
+    control(pods.run(mounting(new.reference)).tree() == new.tree, "the tag alone shows the new content")
 
 
 @verifies("PULL-19")
@@ -296,7 +300,7 @@ def test_digest_beside_a_tag_decides(pods: Pods, repositories: Repositories, bui
     new = repository.push(site_asset.image(f"{build}-new"))
 
     assert pods.run(mounting(f"{old.reference}@{old.digest}")).tree() == old.tree
-    assert pods.run(mounting(new.reference)).tree() == new.tree
+    control(pods.run(mounting(new.reference)).tree() == new.tree, "the tag alone shows the new content")
 
 
 @verifies("PULL-20")
@@ -328,4 +332,5 @@ def test_reference_is_not_expanded(pods: Pods, site: Asset, variable: str) -> No
     assert refusal.reason == "InvalidImageName"
     assert literal in refusal.message
     assert site.repository.requests() == []
-    assert pods.run(mounting(site.reference, env={"ASSET_VERSION": site.tag})).tree() == site.tree
+    written_out = pods.run(mounting(site.reference, env={"ASSET_VERSION": site.tag})).tree()
+    control(written_out == site.tree, "with the tag written out, the image is shown")

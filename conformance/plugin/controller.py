@@ -56,6 +56,7 @@ class Controller:
     def pytest_sessionstart(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """Prepare the run, after every other plugin is ready."""
         self._pytest = session
+        self._quieten_xdist()
         answer = yield
         if not self._prepared:
             self._prepare()
@@ -65,6 +66,13 @@ class Controller:
     def pytest_xdist_setupnodes(self) -> None:
         """Prepare the run, just before xdist starts its workers."""
         self._prepare()
+
+    def _quieten_xdist(self) -> None:
+        """With -q, keep xdist from telling of workers, which it calls nodes: nodes are the target's."""
+        plugins = self.config.pluginmanager
+        if self.config.option.verbose < 0 and plugins.hasplugin("dsession"):
+            plugins.getplugin("dsession").terminal = None
+            plugins.unregister(name="terminaldistreporter")
 
     def _prepare(self) -> None:
         """Collect the checks, so that mistakes show before a cluster is touched; make the target ready."""
@@ -189,7 +197,9 @@ class Controller:
         """Print what a person wants to know."""
         if self.report is not None:
             width = min(100, terminalreporter._screen_width)  # noqa: SLF001 - pytest has no other way to ask
-            terminalreporter.write_line("\n".join(terminal.summary(self.report, width=width)))
+            terminalreporter.write_line(
+                "\n".join(terminal.summary(self.report, width=width, introduced=True))
+            )
 
     def failed(self, error: BaseException) -> int:
         """End a run that an exception ended early. Returns the exit code, or raises what pytest tells."""

@@ -16,6 +16,7 @@ from conformance.verdict import Verdict, Word
 Json = Mapping[str, Any]
 
 _FOLDER = Path(__file__).parent
+_FastDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the first where PyYAML was built with libyaml
 _LONGEST = 12_000  # characters of one piece of evidence; the JSON has all of it
 _MOST_ROWS = 200
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -229,7 +230,7 @@ def _body(one: Json) -> Iterable[str]:
     if one["checks"]:
         yield "<h3>Checks</h3>" + _checks(one["checks"])
     if one["evidence"]:
-        yield "<h3>Evidence</h3>" + "".join(_evidence(item, one["checks"]) for item in one["evidence"])
+        yield "<h3>Evidence</h3>" + _all_evidence(one["evidence"])
     yield "<h3>Sources</h3>" + "".join(f"<p>{_prose(source)}</p>" for source in one["source"])
     yield "".join(f'<p><a href="{escape(link)}">{escape(link)}</a></p>' for link in one["links"])
     if one["checks"]:
@@ -249,18 +250,63 @@ def _checks(checks: Sequence[Json]) -> str:
         }
         for check in checks
     ]
-    return "".join(f"<pre>{escape(text)}</pre>" for text in descriptions) + _table(rows)
+    return "".join(f'<p class="described">{_prose(text)}</p>' for text in descriptions) + _table(rows)
 
 
-def _evidence(item: Json, checks: Sequence[Json]) -> str:
+def _all_evidence(evidence: Sequence[Json]) -> str:
+    """The evidence of a requirement; that of each check folded, if there are several."""
+    by_check: dict[str, list[Json]] = {}
+    for item in evidence:
+        by_check.setdefault(item["check"], []).append(item)
+    drawn = {check: "".join(_evidence(item) for item in items) for check, items in by_check.items()}
+    if len(drawn) == 1:
+        return next(iter(drawn.values()))
+    return "".join(
+        f'<details class="evidence"><summary>{escape(check.rpartition("::")[2])}</summary>'
+        f'<div class="body">{text}</div></details>'
+        for check, text in drawn.items()
+    )
+
+
+def _evidence(item: Json) -> str:
     """One piece of evidence, folded. Waits are a line."""
     seconds = f" ({item['seconds']:.1f} s)" if item.get("seconds") is not None else ""
-    which = f" · {item['check'].rpartition('::')[2]}" if len(checks) > 1 else ""
-    head = f'<span class="kind">{escape(item["kind"])}</span> {escape(str(item["title"]))}{seconds}{escape(which)}'
+    head = f'<span class="kind">{escape(item["kind"])}</span> {escape(str(item["title"]))}{seconds}'
     data = item.get("data")
     if data is None or data in ([], {}):
         return f'<p class="evidence">{head}{"" if data is None else ": none"}</p>'
-    return f'<details class="evidence"><summary>{head}</summary>{_data(data)}</details>'
+    drawn = _probe(data) if item["kind"] == "probe" and _is_probe(data) else _data(data)
+    return f'<details class="evidence"><summary>{head}</summary>{drawn}</details>'
+
+
+def _is_probe(data: Any) -> bool:
+    """Whether a value is what the probe said: a list of looks with their answers."""
+    return isinstance(data, list) and all(
+        isinstance(line, Mapping) and {"look", "arguments", "answer"} <= line.keys() for line in data
+    )
+
+
+def _probe(lines: Sequence[Json]) -> str:
+    """What the probe said, look by look; a tree as a table of its files."""
+    drawn = []
+    for line in lines:
+        drawn.append(f"<p>{escape(' '.join(map(str, [line['look'], *line['arguments']])))}</p>")
+        answer = line["answer"]
+        entries = answer.get("entries") if isinstance(answer, Mapping) else None
+        if entries and isinstance(entries, Mapping):
+            drawn.append(_data([{"path": path, **_readable(entry)} for path, entry in entries.items()]))
+        else:
+            drawn.append(_data(answer))
+    return "".join(drawn)
+
+
+def _readable(entry: Json) -> Json:
+    """A file's entry as a person reads it: the mode in octal, no empty attributes."""
+    mode = entry.get("mode")
+    shown = {name: value for name, value in entry.items() if name != "xattrs" or value}
+    if "xattrs" in shown:
+        shown["xattrs"] = _as_text(shown["xattrs"])
+    return shown | ({"mode": f"{mode:04o}"} if isinstance(mode, int) else {})
 
 
 def _data(data: Any) -> str:
@@ -277,9 +323,19 @@ def _data(data: Any) -> str:
 def _as_text(data: Any) -> str:
     if isinstance(data, str):
         return data
-    return yaml.safe_dump(
-        data, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-    ).rstrip("\n. ")
+    try:
+        text = _as_yaml(data, _FastDumper)
+    except UnicodeEncodeError:  # by a lone surrogate of a file name that is not UTF-8
+        text = _as_yaml(data, yaml.SafeDumper)
+    return text.rstrip("\n. ")
+
+
+def _as_yaml(data: Any, dumper: Any) -> str:
+    return str(
+        yaml.dump(
+            data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+        )
+    )
 
 
 def _is_table(data: Any) -> bool:

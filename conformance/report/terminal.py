@@ -58,9 +58,18 @@ def header(target: Json, *, width: int = 100) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def summary(report: Json, *, width: int = 100) -> list[str]:
-    """The lines of the summary, without the last one (`final_line`)."""
-    lines = ["", *header(report["target"], width=width), ""]
+def summary(report: Json, *, width: int = 100, introduced: bool = False) -> list[str]:
+    """The lines of the summary, without the last one (`final_line`).
+
+    introduced: whether `header` stands some lines above already.
+    """
+    target = report["target"]
+    lines = [""]
+    if not introduced:
+        lines += header(target, width=width)
+    elif target.get("reference"):
+        lines += _wrapped(NO_REAL_CLUSTER, width)
+    lines.append("")
     lines += table(report["areas"], report["counts"], width=width)
     for verdict, heading in _TOLD_ONE_BY_ONE:
         found = [one for one in report["requirements"] if one["verdict"] == str(verdict)]
@@ -70,7 +79,9 @@ def summary(report: Json, *, width: int = 100) -> list[str]:
     for verdict, heading in _TOLD_TOGETHER:
         ids = [one["id"] for one in report["requirements"] if one["verdict"] == str(verdict)]
         if ids:
-            lines += ["", *_wrapped(f"{len(ids)} {heading}: {ranges(ids)}", width)]
+            # What a person left out on purpose is known to them.
+            named = verdict is not Verdict.NOT_SELECTED or len(ids) < _MANY
+            lines += ["", *_wrapped(f"{len(ids)} {heading}" + (f": {ranges(ids)}" if named else ""), width)]
     lines += ["", *_facts(report["run"], width), "", *_wrapped(report["result"]["sentence"], width)]
     return [printable(line) for line in lines]
 
@@ -95,7 +106,7 @@ def result_line(word: str, exit_code: int) -> str:
 
 
 def table(areas: Sequence[Json], total: Json, *, width: int) -> list[str]:
-    """A line an area with the number of each verdict. A verdict that doesn't occur has no column."""
+    """A line an area with the number of each verdict. Verdicts and areas without any are left out."""
     columns = [(str(verdict), title) for verdict, title in _COLUMNS if total[str(verdict)]]
     widths = [max(len(title), 4) for _, title in columns]
     room = width - sum(widths) - 2 * len(widths)
@@ -110,9 +121,14 @@ def table(areas: Sequence[Json], total: Json, *, width: int) -> list[str]:
 
     return [
         line("", [title for _, title in columns]),
-        *(row(area["title"], area["counts"]) for area in areas),
+        *(row(area["title"], area["counts"]) for area in areas if _judged(area["counts"])),
         row("total", total),
     ]
+
+
+def _judged(counts: Json) -> bool:
+    """Whether anything of an area was selected."""
+    return any(number for verdict, number in counts.items() if verdict != str(Verdict.NOT_SELECTED))
 
 
 def ranges(ids: Sequence[str]) -> str:
@@ -151,7 +167,7 @@ def _details(requirements: Sequence[Json], width: int) -> list[str]:
             lines += [line for one in group for line in (*_title(one, width), *_ground(one, width))]
             lines += told
         else:
-            ids = ", ".join(one["id"] for one in group)
+            ids = ranges([one["id"] for one in group])
             lines += _wrapped(f"{len(group)} requirements: {ids}", width, indent="  ", hanging="    ")
             lines += told
     return lines
@@ -169,8 +185,17 @@ def _ground(one: Json, width: int) -> list[str]:
     for defect in one["defects"]:
         lines += _wrapped(f"known defect: {defect}", width, indent="      ")
     if one["verdict"] in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        lines += [f"      {check['check']}" for check in one["checks"] if check["verdict"] == one["verdict"]]
+        decisive = [check["check"] for check in one["checks"] if check["verdict"] == one["verdict"]]
+        lines += [f"      {check}" for check in _without_cases(decisive)]
     return lines
+
+
+def _without_cases(checks: Sequence[str]) -> list[str]:
+    """Checks by name; several cases of one are counted instead of listed."""
+    cases: dict[str, list[str]] = {}
+    for check in checks:
+        cases.setdefault(check.partition("[")[0], []).append(check)
+    return [f"{name} ({len(found)} cases)" if len(found) > 1 else found[0] for name, found in cases.items()]
 
 
 def _stale(requirements: Sequence[Json], width: int) -> list[str]:

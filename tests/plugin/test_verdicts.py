@@ -281,7 +281,7 @@ def test_a_known_defect_waives_a_failure(suite: Suite) -> None:
     assert done.code == 0
     assert done.verdict("SUB-01") == "waived, violated"
     assert done.requirement("SUB-01")["reason"] == "seen"
-    assert done.report["result"]["sentence"] == "conformant, 1 known upstream defect: SUB-01"
+    assert done.report["result"]["sentence"].startswith("conformant, 1 known upstream defect: SUB-01")
 
 
 def test_a_defect_of_other_versions_waives_nothing(suite: Suite) -> None:
@@ -381,7 +381,7 @@ def test_what_is_for_targets_without_the_feature_is_not_selected(suite: Suite) -
     done = suite.run()
     assert done.verdict("SUB-03") == "not selected"
     assert done.requirement("SUB-03")["reason"] == "applies to targets without image volumes"
-    assert done.report["result"]["sentence"] == "conformant"
+    assert done.report["result"]["sentence"].startswith("conformant, 3 required requirements not verified")
 
 
 # --- secrets

@@ -112,3 +112,21 @@ def test_a_run_without_a_target_has_a_page() -> None:
     """A refused run knows of no target, and is told all the same."""
     findings = {"API-01": Finding(verdict=Verdict.INCONCLUSIVE, reason="its check did not run")}
     assert "its check did not run" in Reader(page(report(findings, target={}))).text
+
+
+def test_what_the_probe_saw_is_a_table_of_files() -> None:
+    """A tree is read as a table: one line a file, the mode in octal, no columns that are empty everywhere."""
+    entry = {"type": "file", "mode": 0o644, "size": 3, "target": None, "xattrs": {}}
+    odd = {**entry, "xattrs": {"user.a": "00"}}
+    said = [
+        {"look": "tree", "arguments": ["/vol"], "answer": {"entries": {"a.txt": entry, "bad\udcff": odd}}},
+        {"look": "writes", "arguments": ["/vol"], "answer": {"mkdir": "EROFS"}},
+        {"look": "tree", "arguments": ["/nope"], "answer": {"errno": "ENOENT"}},
+    ]
+    text = page(report(evidence=said))
+    assert "<p>tree /vol</p>" in text
+    assert "<th>path</th><th>type</th><th>mode</th><th>size</th><th>xattrs</th></tr>" in text
+    assert "<td>a.txt</td><td>file</td><td>0644</td>" in text
+    assert "<td>bad\\udcff</td>" in text
+    assert "<pre>{mkdir: EROFS}</pre>" in text
+    assert Reader(text).wrong == []

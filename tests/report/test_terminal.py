@@ -6,7 +6,7 @@ import pytest
 
 from conformance.report import terminal
 from conformance.report.terminal import final_line, header, ranges, summary, table
-from conformance.verdict import Finding, Verdict
+from conformance.verdict import Finding, Kind, Verdict
 from tests.plugin.fakes import TARGET
 from tests.report.sample import report
 
@@ -55,6 +55,27 @@ def test_a_reason_of_very_many_names_their_ids_only(monkeypatch: pytest.MonkeyPa
     )
     assert "3 requirements: SUB-01, SUB-02, SUB-04" in text
     assert "The fact that" not in text
+
+
+def test_the_target_is_introduced_once() -> None:
+    """The target's facts, which stand above, are not repeated at the end; that it is no real one is."""
+    found = report(target={**TARGET, "reference": True})
+    text = "\n".join(summary(found, introduced=True))
+    assert "target:" not in text
+    assert "judges no real cluster" in text
+
+
+def test_cases_of_a_check_are_counted() -> None:
+    """A parameterized check that fails in many cases is one line, and a single case is named."""
+    found = report({"SUB-01": Finding(verdict=Verdict.FAIL, kind=Kind.VIOLATED, reason="wrong")})
+    one = next(one for one in found["requirements"] if one["id"] == "SUB-01")
+    check = one["checks"][0]
+    one["checks"] = [{**check, "check": f"test_a[{case}]"} for case in "xyz"] + [
+        {**check, "check": "test_b[x]"}
+    ]
+    lines = summary(found)
+    assert "      test_a (3 cases)" in lines
+    assert "      test_b[x]" in lines
 
 
 def test_the_reference_cluster_is_named_first() -> None:

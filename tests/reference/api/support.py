@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from fixtures.reference.api.server import ApiServer
 from fixtures.reference.api.store import NotFound, Store
 from fixtures.reference.cluster import Cluster
 from fixtures.reference.faults import Faults
+from fixtures.reference.node.errors import NodeError
 from tests.reference.api.conversation import Request, normalized
 
 TOKEN = "token"
@@ -29,11 +30,12 @@ LOG = tuple(f"line {number}\n".encode() for number in range(5))
 class PretendedSession:
     """A process that repeats its input on its output, in upper case on its error output, and ends with its first argument."""
 
-    def __init__(self, argv: list[str], *, wants_input: bool) -> None:
+    def __init__(self, argv: Sequence[str], *, wants_input: bool) -> None:
         self.stdout = asyncio.StreamReader()
         self.stderr = asyncio.StreamReader()
         self.stdin: Input | None = self if wants_input else None
         self.killed = False
+        self.size = (0, 0)
         self._code = int(argv[1]) if len(argv) > 1 else 0
         self._ended = asyncio.Event()
         if not wants_input:
@@ -55,6 +57,10 @@ class PretendedSession:
             self.stderr.feed_eof()
             self._ended.set()
 
+    def resize(self, *, rows: int, columns: int) -> None:
+        """Keep the size."""
+        self.size = (rows, columns)
+
     async def wait(self) -> int:
         """The exit code."""
         await self._ended.wait()
@@ -73,6 +79,8 @@ class PretendedNode:
         self.name = name
         self.sessions: list[PretendedSession] = []
         self.followers = 0
+        self.refuses: NodeError | None = None
+        self.asked: tuple[float | None, int | None, bool] = (None, None, False)
         self._store = store
 
     async def run(self) -> None:
@@ -102,8 +110,14 @@ class PretendedNode:
         follow: bool = False,
         previous: bool = False,
         tail_lines: int | None = None,
+        since: float | None = None,
+        limit_bytes: int | None = None,
+        timestamps: bool = False,
     ) -> AsyncIterator[bytes]:
         """LOG, or in capitals if it is the previous one; a followed log never ends."""
+        if self.refuses:
+            raise self.refuses
+        self.asked = (since, limit_bytes, timestamps)
         lines = LOG if tail_lines is None else LOG[len(LOG) - tail_lines :]
         self.followers += 1
         try:
@@ -118,12 +132,14 @@ class PretendedNode:
         self,
         pod: Object,  # noqa: ARG002  # of the protocol
         container: str,  # noqa: ARG002  # of the protocol
-        argv: list[str],
+        argv: Sequence[str],
         *,
         stdin: bool,
         tty: bool,  # noqa: ARG002  # of the protocol
     ) -> ExecSession:
         """Start a pretended process."""
+        if self.refuses:
+            raise self.refuses
         session = PretendedSession(argv, wants_input=stdin)
         self.sessions.append(session)
         return session

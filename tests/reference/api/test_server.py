@@ -14,6 +14,7 @@ import yaml
 from aiohttp import WSMsgType
 
 from fixtures.reference.api.store import Store
+from fixtures.reference.node.errors import NodeError
 from tests.reference.api.conversation import pod
 from tests.reference.api.support import LOG, Client, PretendedNode, serving
 
@@ -284,8 +285,8 @@ async def test_node_proxy() -> None:
 
 
 async def test_log() -> None:
-    """A log is served whole, by its last lines, or by its first bytes."""
-    async with served() as (client, store, _):
+    """A log is served whole or by its last lines; the other wishes are handed to the node."""
+    async with served() as (client, store, node):
         await running_pod(client, store)
         path = f"{PODS}/p/log"
         whole = b"".join(LOG).decode()
@@ -293,7 +294,20 @@ async def test_log() -> None:
         assert (await client.send("GET", path, container="c", tailLines="2"))[2] == b"".join(
             LOG[-2:]
         ).decode()
-        assert (await client.send("GET", path, limitBytes="9"))[2] == whole[:9]
+        query = {"limitBytes": "9", "timestamps": "true", "sinceTime": "1970-01-01T00:01:00Z"}
+        assert (await client.send("GET", path, **query))[0] == 200
+        assert node.asked == (60.0, 9, True)
+        assert (await client.send("GET", path, sinceTime="yesterday"))[0] == 400
+        assert (await client.send("GET", path, tailLines="some"))[0] == 400
+
+
+async def test_log_that_the_node_refuses() -> None:
+    """What the node says against it is the answer, with its status."""
+    async with served() as (client, store, node):
+        await running_pod(client, store)
+        node.refuses = NodeError(404, "pod cannot be found")
+        status, _, body = await client.send("GET", f"{PODS}/p/log", follow="true")
+        assert (status, body["reason"], body["message"]) == (404, "NotFound", "pod cannot be found")
 
 
 async def test_log_of_the_previous_container() -> None:
@@ -398,16 +412,18 @@ async def test_command_that_fails() -> None:
 
 
 async def test_command_with_input_that_is_closed() -> None:
-    """Input goes in on channel 0, and ends with message 255 0 in v5."""
-    async with served() as (client, store, _):
+    """Input goes in on channel 0, the size on channel 4, and message 255 0 ends the input in v5."""
+    async with served() as (client, store, node):
         await running_pod(client, store)
         async with command(client, "cat", stdin="1") as socket:
             await socket.send_bytes(b"\x00hello ")
             await socket.send_bytes(b"\x04" + b'{"Width":80,"Height":25}')
+            await socket.send_bytes(b"\x04" + b"no size")
             await socket.send_bytes(b"\x00world")
             await socket.send_bytes(b"\xff\x00")
             channels = await said(socket)
         assert (channels[1], channels[2]) == (b"hello world", b"HELLO WORLD")
+        assert node.sessions[0].size == (25, 80)
 
 
 async def test_command_dies_with_its_client() -> None:
@@ -422,9 +438,10 @@ async def test_command_dies_with_its_client() -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_command_in_a_container_that_does_not_run() -> None:
-    """A command in a container that does not run is refused before the upgrade."""
-    async with served() as (client, _, _):
+async def test_command_that_the_node_refuses() -> None:
+    """A command that the node refuses, as in a container that does not run, is refused before the upgrade."""
+    async with served() as (client, _, node):
+        node.refuses = NodeError(500, "container not found")
         await client.send("POST", PODS, pod(nodeName="node-1"))
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             async with command(client, "say"):
