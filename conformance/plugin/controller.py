@@ -156,10 +156,13 @@ class Controller:
 
     # --- while the checks run
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the records of the checks, also of one that took its worker with it."""
         text = dict(report.user_properties).get(PROPERTY)
         if text is not None:
+            # Nobody after this needs it, and pytest's own JUnit writer would copy it into its file.
+            report.user_properties = [one for one in report.user_properties if one[0] != PROPERTY]
             self.records.append(CheckRecord.from_json(json.loads(str(text))))
         elif report.when not in ("setup", "call", "teardown"):
             self.records.append(self._crashed(report))

@@ -136,6 +136,7 @@ def test_inconclusive_counts_as_error_and_fail_as_failure(suite: Suite) -> None:
     text = (suite.folder / "pytest.xml").read_text(encoding="utf-8")
     assert 'errors="1" failures="1"' in text
     assert text.count("<error") == text.count("<failure") == 1
+    assert "findings" not in text
 
 
 def test_the_words_in_the_terminal_are_the_verdicts(suite: Suite) -> None:

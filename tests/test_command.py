@@ -1,4 +1,4 @@
-"""conformance.__main__: the command line."""
+"""conformance.command: the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance import catalogue
-from conformance.__main__ import main
+from conformance.command import main
 from conformance.report import write
 from conformance.verdict import Finding, Kind, Verdict
 from tests.report.sample import report
