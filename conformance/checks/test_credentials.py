@@ -99,15 +99,15 @@ def test_service_account_secret_authenticates(
     gives it the account's and the image is pulled.
     Control: the same Pod with the default account is refused.
     """
+    without = pods.start(mounting(private.reference)).refusal()
     secret = credentials.secret(pods.namespace, {private.repository.host: alice})
     account = credentials.service_account(pods.namespace, secret)
     pod_ = pods.start(mounting(private.reference, serviceAccountName=account))
 
+    control(without is not None, "the same Pod with the default account is refused")
     assert pod_.state()["spec"].get("imagePullSecrets") == [{"name": secret}]
     assert pod_.refusal() is None, str(pod_.refusal())
     assert pod_.answers().tree() == private.tree
-    without = pods.start(mounting(private.reference)).refusal()
-    control(without is not None, "the same Pod with the default account is refused")
 
 
 @verifies("AUTH-04")

@@ -72,7 +72,7 @@ def test_python_client_follows_a_pod(core: client.CoreV1Api, namespace: str) -> 
     )
     running.run_forever(timeout=20)
     assert (running.read_stdout(), running.returncode) == ("say 3", 3)
-    running.close()
+    running.sock.shutdown()  # close does nothing once the server has closed, and leaves the socket open
     core.delete_namespaced_pod("web", namespace)
     assert "web" not in [item.metadata.name for item in core.list_namespaced_pod(namespace).items]
 

@@ -1,0 +1,892 @@
+"""One scenario a fault: what is seen of it on a node, right or wrong. Run in the lab, many nodes at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from fixtures.reference.node.settings import Settings
+from fixtures.registry.client import Access, Fault
+from images.oci.image import Image, Index
+from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
+from tests.reference.node.lab import (
+    HOLD,
+    Bench,
+    Lab,
+    container,
+    image,
+    listing,
+    message,
+    mount,
+    reading,
+    reasons,
+    statuses,
+    trying,
+)
+
+Json = dict[str, Any]
+Scenario = Callable[[Bench], Awaitable[Any]]
+
+SCENARIOS: dict[str, Scenario] = {}
+SETTINGS = Settings(image_back_off=(1.0, 30.0), retry=1.0)
+AT_ONCE = 8
+OTHER = 12345
+
+
+async def observe(lab: Lab, faults: Sequence[str]) -> dict[str, list[Any]]:
+    """For each fault, what its scenario sees on a right node and on one with the fault."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(fault: str, *wrong: str) -> Any:
+        async with turns:
+            try:
+                async with asyncio.timeout(60):
+                    return await SCENARIOS[fault](await lab.node(*wrong, settings=SETTINGS))
+            except Exception as error:  # noqa: BLE001 - told as what was seen
+                return f"{type(error).__name__}: {error}"
+
+    right, wrong = await asyncio.gather(
+        asyncio.gather(*(one(fault) for fault in faults)),
+        asyncio.gather(*(one(fault, fault) for fault in faults)),
+    )
+    return {fault: [right[number], wrong[number]] for number, fault in enumerate(faults)}
+
+
+def shows(*faults: str) -> Callable[[Scenario], Scenario]:
+    """Mark a scenario as the one that shows these faults."""
+
+    def mark(scenario: Scenario) -> Scenario:
+        for fault in faults:
+            SCENARIOS[fault] = scenario
+        return scenario
+
+    return mark
+
+
+def site(build: str = "one") -> Image:
+    """An image with a file, a directory, and links of every sort."""
+    return Image(
+        [
+            Layer(
+                [
+                    file("build.txt", build),
+                    directory("site"),
+                    file("site/index.html", f"<{build}>", mode=0o640, uid=7, gid=7),
+                    file("site/other.html", "other"),
+                    directory("old"),
+                    file("old/old.html", "old"),
+                    directory("empty"),
+                    symlink("current", "site"),
+                    symlink("out", "../../../../etc"),
+                    symlink("absolute", "/site"),
+                    directory("a" * 70),
+                    file("a" * 70 + "/long.txt", "long"),
+                ]
+            )
+        ]
+    )
+
+
+def pull_secret(name: str, *entries: tuple[str, str, str], namespace: str = "default", kind: str = "") -> Json:
+    """A secret with credentials: location, user, password."""
+    auths = {
+        location: {"auth": base64.b64encode(f"{user}:{word}".encode()).decode()}
+        for location, user, word in entries
+    }
+    data = base64.b64encode(json.dumps({"auths": auths}).encode()).decode()
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "type": kind or "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": data},
+    }
+
+
+async def private(bench: Bench, name: str, contents: Image | None = None) -> str:
+    """Push an image that only user `good` with password `word` may pull."""
+    reference = await bench.push(name, contents or site())
+    access = Access(users={"good": "word"})
+    await asyncio.to_thread(bench.lab.registry.set_access, bench.repository(name), access)
+    return reference
+
+
+def give(bench: Bench, name: str, *entries: tuple[str, str, str], **more: str) -> list[Json]:
+    """Create a pull secret; how a Pod names it."""
+    full = f"{bench.node.name}-{name}"
+    bench.store.create("secrets", pull_secret(full, *entries, **more))
+    return [{"name": full}]
+
+
+async def broken(bench: Bench, name: str, **effect: Any) -> str:
+    """Push an image whose manifest the registry does not hand out as it should."""
+    reference = await bench.push(name, site())
+    fault = Fault(repository=bench.repository(name), kinds=("manifest",), **effect)
+    await asyncio.to_thread(bench.lab.registry.add_fault, fault)
+    return reference
+
+
+async def see(bench: Bench, name: str, code: str, *volumes: Json, **more: Any) -> Any:
+    """Run a Pod with one container that mounts the first volume at /vol: why it waits, or what it prints."""
+    await bench.create(name, volumes, [container(code, mount())], **more)
+    return await bench.outcome(name)
+
+
+async def held(bench: Bench, name: str, *volumes: Json, mounts: Sequence[Json] = (), **more: Any) -> Json:
+    """Start a Pod whose container holds."""
+    await bench.create(name, volumes, [container(HOLD, *(mounts or [mount()]))], **more)
+    return await bench.settled(name)
+
+
+# --- pulling
+
+
+@shows("always-does-not-pull")
+async def second_pod_under_always(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await see(bench, "first", listing(), image(reference))
+    before = len(await bench.requests("site"))
+    await see(bench, "second", listing(), image(reference, "Always"))
+    return len(await bench.requests("site")) - before
+
+
+@shows("always-falls-back-to-local")
+async def always_after_deletion(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await see(bench, "first", reading("/vol/build.txt"), image(reference))
+    await asyncio.to_thread(bench.lab.registry.delete_manifest, bench.repository("site"), "v1")
+    return await see(bench, "second", reading("/vol/build.txt"), image(reference, "Always"))
+
+
+@shows("if-not-present-pulls")
+async def second_pod_under_if_not_present(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await see(bench, "first", listing(), image(reference))
+    before = len(await bench.requests("site"))
+    await see(bench, "second", listing(), image(reference))
+    return len(await bench.requests("site")) - before
+
+
+@shows("if-not-present-does-not-pull")
+async def first_pod_under_if_not_present(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference))
+
+
+@shows("never-pulls")
+async def never_absent(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference, "Never"))
+
+
+@shows("pulls-after-init-containers")
+async def order_of_pull_and_init(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await bench.create(
+        "pod", [image(reference)], [container("1", mount())], init=[container("1", name="init")]
+    )
+    await bench.finished("pod")
+    events = bench.events("pod")
+    pulled = next(number for number, event in enumerate(events) if event.startswith("Pulled Success"))
+    started = next(number for number, event in enumerate(events) if event.startswith("Started"))
+    return "pulled first" if pulled < started else "started first"
+
+
+@shows("pulls-per-container")
+async def pulls_of_two_containers(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    two = [container("1", mount(), name=name) for name in ("main", "other")]
+    await bench.run("pod", [image(reference, "Always")], two)
+    return len(await bench.requests("site", method="HEAD"))
+
+
+@shows("container-policy-for-volumes")
+async def volume_never_container_if_not_present(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    one = container(reading("/vol/build.txt"), mount(), imagePullPolicy="IfNotPresent")
+    await bench.create("pod", [image(reference, "Never")], [one])
+    return await bench.outcome("pod")
+
+
+@shows("unused-volume-blocks")
+async def unmounted_volume_fails(bench: Bench) -> Any:
+    await bench.create("pod", [image(bench.reference("absent"))], [container("print(1)")])
+    return await bench.outcome("pod")
+
+
+@shows("resolves-tag-of-digest")
+async def tag_and_digest(bench: Bench) -> Any:
+    one = site("one")
+    await bench.push("site", one)
+    await bench.push("site", site("two"))
+    return await see(
+        bench, "pod", reading("/vol/build.txt"), image(f"{bench.reference('site')}@{one.digest}")
+    )
+
+
+@shows("ignores-digest")
+async def digest_and_latest(bench: Bench) -> Any:
+    one = site("one")
+    await bench.push("site", one, "latest")
+    await bench.push("site", site("two"), "latest")
+    name = bench.reference("site").rpartition(":")[0]
+    return await see(bench, "pod", reading("/vol/build.txt"), image(f"{name}@{one.digest}"))
+
+
+@shows("no-default-tag")
+async def no_tag(bench: Bench) -> Any:
+    await bench.push("site", site(), "latest")
+    await see(bench, "pod", listing(), image(bench.reference("site").rpartition(":")[0]))
+    found = await asyncio.to_thread(bench.lab.registry.requests)
+    paths = [one.path for one in found if f"{bench.repository('site')}/manifests/" in one.path and not one.runner]
+    return paths[0].rpartition("/")[2]
+
+
+@shows("expands-reference")
+async def variable_in_reference(bench: Bench) -> Any:
+    await bench.push("site", site())
+    one = container(reading("/vol/build.txt"), mount(), env=[{"name": "TAG", "value": "v1"}])
+    await bench.create("pod", [image(bench.reference("site", "$(TAG)"))], [one])
+    return await bench.outcome("pod")
+
+
+@shows("pulls-every-sync")
+async def idle_pod(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await held(bench, "pod", image(reference, "Always"))
+    for number in range(3):
+        bench.store.modify(
+            "pods", f"{bench.node.name}-pod", "default", lambda pod, n=number: pod["metadata"].update(labels={"n": str(n)})
+        )
+        await asyncio.sleep(0.3)
+    return len(await bench.requests("site", method="HEAD")) > 1
+
+
+# --- updates
+
+
+async def moved(bench: Bench, policy: str = "Always", reference: str = "") -> Any:
+    """A Pod holds a volume while its tag moves."""
+    found = await bench.push("site", site("one"))
+    await held(bench, "pod", image(reference or found, policy), restartPolicy="Always")
+    await bench.push("site", site("two"))
+    return found
+
+
+@shows("live-update")
+async def running_while_tag_moves(bench: Bench) -> Any:
+    await moved(bench)
+    await asyncio.sleep(1.5)
+    return await bench.ask("pod", reading("/vol/build.txt"))
+
+
+@shows("reference-cached-forever")
+async def recreated_after_tag_moves(bench: Bench) -> Any:
+    reference = await moved(bench)
+    return await see(bench, "second", reading("/vol/build.txt"), image(reference, "Always"))
+
+
+@shows("restart-resolves-again")
+async def restarted_after_tag_moves(bench: Bench) -> Any:
+    await moved(bench)
+    await bench.restart("pod")
+    return await bench.ask("pod", reading("/vol/build.txt"))
+
+
+@shows("digest-follows-tag")
+async def digest_restarted_after_latest_moves(bench: Bench) -> Any:
+    one = site("one")
+    await bench.push("site", site("two"), "latest")
+    name = bench.reference("site").rpartition(":")[0]
+    await moved(bench, reference=f"{name}@{one.digest}")
+    await bench.restart("pod")
+    return await bench.ask("pod", reading("/vol/build.txt"))
+
+
+@shows("restart-uses-local-when-always")
+async def restarted_after_deletion(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await held(bench, "pod", image(reference, "Always"), restartPolicy="Always")
+    await asyncio.to_thread(bench.lab.registry.delete_manifest, bench.repository("site"), "v1")
+    return reasons(await bench.restart("pod")).get("main", "runs")
+
+
+@shows("unmounts-on-exit")
+async def restarted(bench: Bench) -> Any:
+    await held(bench, "pod", image(await bench.push("site", site())), restartPolicy="Always")
+    await bench.restart("pod")
+    return await bench.ask("pod", reading("/vol/build.txt"))
+
+
+# --- errors
+
+
+@shows("invalid-reference-as-pull-error")
+async def invalid_reference(bench: Bench) -> Any:
+    return await see(bench, "pod", listing(), image(f"{bench.host}/UPPER:v1"))
+
+
+@shows("starts-without-missing-image")
+async def missing_image(bench: Bench) -> Any:
+    return await see(bench, "pod", reading("/vol/build.txt"), image(bench.reference("absent")))
+
+
+@shows("starts-without-unauthorized-image")
+async def unauthorized(bench: Bench) -> Any:
+    reference = await broken(bench, "site", status=401)
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference))
+
+
+@shows("silent-on-forbidden")
+async def forbidden(bench: Bench) -> Any:
+    reference = await broken(bench, "site", status=403)
+    await bench.create("pod", [image(reference)], [container("1", mount())])
+    await asyncio.sleep(1.0)
+    return reasons(bench.pod("pod")).get("main", "")
+
+
+@shows("swallows-server-errors")
+async def server_error(bench: Bench) -> Any:
+    reference = await broken(bench, "site", status=500)
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference))
+
+
+@shows("swallows-connection-errors")
+async def refused(bench: Bench) -> Any:
+    host = await asyncio.to_thread(bench.lab.registry.open_listener)
+    await asyncio.to_thread(bench.lab.registry.close_listener, host)
+    return await see(bench, "pod", reading("/vol/build.txt"), image(f"{host}/site:v1"))
+
+
+@shows("no-back-off")
+async def pulls_in_the_first_second(bench: Bench) -> Any:
+    await see(bench, "pod", listing(), image(bench.reference("absent")))
+    await asyncio.sleep(0.7)
+    return len(await bench.requests("absent")) > 1
+
+
+@shows("gives-up")
+async def pulls_after_back_off(bench: Bench) -> Any:
+    await see(bench, "pod", listing(), image(bench.reference("absent")))
+    await asyncio.sleep(1.6)
+    return len(await bench.requests("absent")) > 1
+
+
+@shows("failed-pull-fails-pod")
+async def phase_of_failed_pull(bench: Bench) -> Any:
+    await see(bench, "pod", listing(), image(bench.reference("absent")))
+    return bench.pod("pod")["status"]["phase"]
+
+
+@shows("failed-volume-blocks-all-containers")
+async def container_beside(bench: Bench) -> Any:
+    two = [container("1", mount()), container(HOLD, name="beside")]
+    await bench.create("pod", [image(bench.reference("absent"))], two)
+    return reasons(await bench.settled("pod")).get("beside", "runs")
+
+
+@shows("no-container-event")
+async def events_of_failed_volume(bench: Bench) -> Any:
+    await see(bench, "pod", listing(), image(bench.reference("absent")))
+    return "Failed Error: ErrImagePull @spec.containers{main}" in bench.events("pod")
+
+
+@shows("pulls-after-deletion")
+async def requests_after_deletion(bench: Bench) -> Any:
+    await see(bench, "pod", listing(), image(bench.reference("absent")))
+    await bench.gone("pod")
+    before = len(await bench.requests("absent"))
+    await asyncio.sleep(1.5)
+    return len(await bench.requests("absent")) > before
+
+
+# --- credentials
+
+
+@shows("no-secrets-for-volumes")
+async def with_the_right_secret(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "right", (bench.host, "good", "word"))
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("first-secret-only")
+async def with_wrong_and_right(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "bad", "no")) + give(bench, "b", (bench.host, "good", "word"))
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("secrets-in-list-order")
+async def order_of_users(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    path = f"{bench.host}/{bench.repository('site')}"
+    secrets = give(bench, "a", (bench.host, "host", "no")) + give(bench, "b", (path, "path", "no"))
+    await see(bench, "pod", listing(), image(reference), imagePullSecrets=secrets)
+    return next(user for user in await bench.users("site") if user)
+
+
+@shows("matches-host-only")
+async def with_another_path(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (f"{bench.host}/elsewhere", "good", "word"))
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("anonymous-after-wrong-credential")
+async def wrong_credential_for_public(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    access = Access(users={"good": "word"}, anonymous=True)
+    await asyncio.to_thread(bench.lab.registry.set_access, bench.repository("site"), access)
+    await asyncio.to_thread(
+        bench.lab.registry.add_fault,
+        Fault(repository=bench.repository("site"), kinds=("manifest",), status=500, count=2),
+    )
+    secrets = give(bench, "a", (bench.host, "bad", "no"))
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("credential-to-wrong-registry")
+async def secret_for_another_registry(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", ("registry.example:5000", "stray", "word"))
+    await see(bench, "pod", listing(), image(reference), imagePullSecrets=secrets)
+    return "stray" in await bench.users("site")
+
+
+@shows("one-credential-per-pod")
+async def two_repositories_two_users(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    python = f"{bench.host}/{bench.repository('python')}"
+    mine = f"{bench.host}/{bench.repository('site')}"
+    secrets = give(bench, "a", (python, "bad", "no"), (mine, "good", "word"))
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("missing-secret-blocks")
+async def missing_secret(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await bench.create(
+        "pod", [image(reference)], [container("1", mount())], imagePullSecrets=[{"name": "absent"}]
+    )
+    await asyncio.sleep(1.5)
+    return bench.pod("pod")["status"]["phase"]
+
+
+@shows("accepts-any-secret-type")
+async def opaque_secret(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "word"), kind="Opaque")
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("caches-secrets")
+async def secret_is_put_right(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "wrong"))
+    await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+    right = pull_secret(secrets[0]["name"], (bench.host, "good", "word"))
+    bench.store.update("secrets", right, expect_version=False)
+    await asyncio.sleep(2.0)
+    return bench.pod("pod")["status"]["phase"]
+
+
+@shows("secrets-from-any-namespace")
+async def secret_elsewhere(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "word"), namespace="elsewhere")
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("empty-authorization")
+async def anonymous_pull(bench: Bench) -> Any:
+    await see(bench, "pod", listing(), image(await bench.push("site", site())))
+    found = await asyncio.to_thread(bench.lab.registry.requests, bench.repository("site"))
+    return [one.scheme for one in found if not one.runner][0]
+
+
+@shows("present-image-for-anyone")
+async def private_image_that_is_present(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "word"))
+    await see(bench, "first", listing(), image(reference), imagePullSecrets=secrets)
+    return await see(bench, "second", reading("/vol/build.txt"), image(reference))
+
+
+@shows("never-reveals-presence")
+async def private_image_under_never(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "word"))
+    await see(bench, "first", listing(), image(reference), imagePullSecrets=secrets)
+    await see(bench, "second", listing(), image(reference, "Never"))
+    return "is not present with pull policy of Never" in message(bench.pod("second"))
+
+
+@shows("credentials-in-messages")
+async def message_of_refused_credential(bench: Bench) -> Any:
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "hush"))
+    await see(bench, "pod", listing(), image(reference), imagePullSecrets=secrets)
+    return "hush" in message(bench.pod("pod"))
+
+
+# --- mounts: kubelet
+
+
+WRITING = trying("open('/vol/new', 'w')")
+
+
+@shows("read-only-only-if-asked", "writable")
+async def new_file(bench: Bench) -> Any:
+    return await see(bench, "pod", WRITING, image(await bench.push("site", site())))
+
+
+@shows("read-only-except-init")
+async def new_file_in_init(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await bench.create("pod", [image(reference)], [container()], init=[container(WRITING, mount(), name="init")])
+    await bench.finished("pod")
+    return await bench.said("pod", "init")
+
+
+OWNER = "import os, json; s = os.stat('/vol/site/index.html'); print(json.dumps([s.st_uid, s.st_gid, oct(s.st_mode)]))"
+
+
+@shows("fs-group-applied")
+async def owner_with_fs_group(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    security = {"fsGroup": OTHER}
+    return await see(bench, "pod", OWNER, image(reference), securityContext=security)
+
+
+@shows("chowns-to-run-as-user")
+async def owner_with_run_as_user(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    security = {"runAsUser": OTHER, "runAsGroup": OTHER}
+    return await see(bench, "pod", OWNER, image(reference), securityContext=security)
+
+
+async def expression(bench: Bench, text: str, **env: str) -> Any:
+    reference = await bench.push("site", site())
+    variables = [{"name": name, "value": value} for name, value in env.items()]
+    one = container(listing(), mount(subPathExpr=text), env=variables)
+    await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
+
+
+@shows("sub-path-expr-not-expanded")
+async def expression_with_value(bench: Bench) -> Any:
+    return await expression(bench, "$(DIR)", DIR="old")
+
+
+@shows("sub-path-expr-empty")
+async def expression_without_value(bench: Bench) -> Any:
+    found = await expression(bench, "$(DIR)")
+    return found if isinstance(found, str) else "the image's root"
+
+
+@shows("sub-path-expr-not-checked")
+async def expression_that_leads_out(bench: Bench) -> Any:
+    return await expression(bench, "$(DIR)", DIR="../etc")
+
+
+@shows("volumes-swapped")
+async def two_images(bench: Bench) -> Any:
+    volumes = [
+        image(await bench.push(name, site(name)), name=name) for name in ("first", "second")
+    ]
+    mounts = [mount(volume="first"), mount("/other", volume="second")]
+    await bench.create("pod", volumes, [container(reading("/other/build.txt"), *mounts)])
+    return await bench.outcome("pod")
+
+
+@shows("no-volumes-for-init-and-ephemeral")
+async def volume_in_init(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    init = container(reading("/vol/build.txt"), mount(), name="init")
+    await bench.create("pod", [image(reference)], [container()], init=[init])
+    await bench.finished("pod")
+    return await bench.said("pod", "init")
+
+
+@shows("no-volume-driver")
+async def events_of_a_start(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await bench.create("pod", [image(reference)], [container("1", mount())])
+    await asyncio.sleep(1.0)
+    failed = [event for event in bench.events("pod") if event.startswith("FailedMount")]
+    return [bench.pod("pod")["status"]["phase"], bool(failed) and "no volume plugin matched" in failed[0]]
+
+
+# --- mounts: runtime
+
+
+@shows("writable-sub-path")
+async def new_file_in_sub_path(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await bench.create("pod", [image(reference)], [container(WRITING, mount(subPath="site"))])
+    return await bench.outcome("pod")
+
+
+@shows("writable-if-privileged")
+async def new_file_if_privileged(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    one = container(WRITING, mount(), securityContext={"privileged": True})
+    await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
+
+
+@shows("refuses-only-creation")
+async def existing_file(bench: Bench) -> Any:
+    code = trying("open('/vol/build.txt', 'a').write('x')")
+    return await see(bench, "pod", code, image(await bench.push("site", site())))
+
+
+@shows("reads-change-files")
+async def time_of_a_file(bench: Bench) -> Any:
+    await held(bench, "pod", image(await bench.push("site", site())))
+    code = "import os; print(os.stat('/vol/build.txt').st_mtime_ns)"
+    before = await bench.ask("pod", code)
+    await asyncio.sleep(0.2)
+    return await bench.ask("pod", code) == before
+
+
+@shows("empty-directory", "silent-without-support")
+async def contents(bench: Bench) -> Any:
+    found = await see(bench, "pod", listing(), image(await bench.push("site", site())))
+    return len(found)
+
+
+@shows("no-exec")
+async def mount_options(bench: Bench) -> Any:
+    code = "import json, os; print(json.dumps(bool(os.statvfs('/vol').f_flag & os.ST_NOEXEC)))"
+    return await see(bench, "pod", code, image(await bench.push("site", site())))
+
+
+@shows("mounts-at-parent")
+async def beside_the_mount(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    volumes = [image(reference), {"name": "scratch", "emptyDir": {}}]
+    mounts = [mount("/a/vol"), mount("/a/beside", volume="scratch")]
+    code = "import json, os; print(json.dumps([os.listdir('/a/vol') != [], os.statvfs('/a').f_type if hasattr(os.statvfs('/a'), 'f_type') else len(open('/proc/self/mountinfo').read().split(' /a ')) - 1]))"
+    await bench.create("pod", volumes, [container(code, *mounts)])
+    return await bench.outcome("pod")
+
+
+async def sub_path(bench: Bench, path: str, contents: Image | None = None) -> Any:
+    reference = await bench.push("site", contents or site())
+    await bench.create("pod", [image(reference)], [container(listing(), mount(subPath=path))])
+    found = await bench.outcome("pod")
+    return found if found == "CreateContainerError" else sorted(name[:12] for name in found)
+
+
+@shows("sub-path-ignored", "sub-path-leaks-root")
+async def sub_path_of_directory(bench: Bench) -> Any:
+    return await sub_path(bench, "old")
+
+
+@shows("sub-path-created")
+async def sub_path_missing(bench: Bench) -> Any:
+    return await sub_path(bench, "absent")
+
+
+@shows("sub-path-file-mounts-parent")
+async def sub_path_of_file(bench: Bench) -> Any:
+    return await sub_path(bench, "old/old.html")
+
+
+@shows("sub-path-parent-of-file")
+async def sub_path_through_file(bench: Bench) -> Any:
+    return await sub_path(bench, "old/old.html/x")
+
+
+@shows("sub-path-links-not-followed")
+async def sub_path_of_link(bench: Bench) -> Any:
+    return await sub_path(bench, "current")
+
+
+@shows("sub-path-escapes")
+async def sub_path_out(bench: Bench) -> Any:
+    found = await sub_path(bench, "out")
+    return found if isinstance(found, str) else "passwd" in found
+
+
+@shows("sub-path-last-wins")
+async def two_sub_paths(bench: Bench) -> Any:
+    mounts = [mount(subPath="old"), mount("/site", subPath="site")]
+    reference = await bench.push("site", site())
+    await bench.create("pod", [image(reference)], [container(listing(), *mounts)])
+    return await bench.outcome("pod")
+
+
+@shows("sub-path-shared-failure")
+async def beside_a_bad_sub_path(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    two = [
+        container(HOLD, mount(), name="good"),
+        container("1", mount(subPath="absent"), name="poor"),
+    ]
+    await bench.create("pod", [image(reference)], two)
+    await bench.settled("pod")
+    return await bench.ask("pod", reading("/vol/build.txt"), "good")
+
+
+@shows("sub-path-not-cleaned")
+async def sub_path_with_slash(bench: Bench) -> Any:
+    return await sub_path(bench, "old/")
+
+
+@shows("sub-path-names-cut")
+async def sub_path_with_long_name(bench: Bench) -> Any:
+    return await sub_path(bench, "a" * 70)
+
+
+@shows("one-mount-per-volume")
+async def volume_mounted_twice(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    one = container(reading("/again/build.txt"), mount(), mount("/again"))
+    await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
+
+
+@shows("one-mount-per-image")
+async def image_in_two_volumes(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    volumes = [image(reference, name="a"), image(reference, name="b")]
+    one = container(reading("/b/build.txt"), mount("/a", volume="a"), mount("/b", volume="b"))
+    await bench.create("pod", volumes, [one])
+    return await bench.outcome("pod")
+
+
+@shows("unmounts-for-all")
+async def beside_a_deleted_pod(bench: Bench) -> Any:
+    reference = await bench.push("site", site())
+    await held(bench, "stays", image(reference))
+    await held(bench, "goes", image(reference))
+    await bench.gone("goes")
+    await asyncio.sleep(0.3)
+    return await bench.ask("stays", reading("/vol/build.txt"))
+
+
+@shows("containerd-1.7", "crio-1.30")
+async def message_of_a_start(bench: Bench) -> Any:
+    found = await see(bench, "pod", reading("/vol/build.txt"), image(await bench.push("site", site())))
+    text = message(bench.pod("pod"))
+    return [found, text.rpartition("spec: ")[2]]
+
+
+# --- images
+
+
+@shows("needs-command")
+async def image_without_command(bench: Bench) -> Any:
+    return await see(bench, "pod", reading("/vol/build.txt"), image(await bench.push("site", site())))
+
+
+async def merged(bench: Bench, layers: Sequence[Layer], code: str) -> Any:
+    return await see(bench, "pod", code, image(await bench.push("layers", Image(layers))))
+
+
+@shows("cuts-large-files")
+async def large_file(bench: Bench) -> Any:
+    code = "import os; print(os.path.getsize('/vol/large'))"
+    return await merged(bench, [Layer([file("large", b"x" * 100_000)])], code)
+
+
+@shows("layers-reversed")
+async def overwritten_file(bench: Bench) -> Any:
+    layers = [Layer([file("file", "lower")]), Layer([file("file", "upper")])]
+    return await merged(bench, layers, reading("/vol/file"))
+
+
+@shows("whiteouts-ignored")
+async def hidden_file(bench: Bench) -> Any:
+    layers = [Layer([file("file"), file("kept")]), Layer([whiteout("file")])]
+    return await merged(bench, layers, listing())
+
+
+@shows("opaque-ignored")
+async def hidden_directory(bench: Bench) -> Any:
+    layers = [Layer([file("folder/old")]), Layer([directory("folder"), opaque("folder"), file("folder/new")])]
+    return await merged(bench, layers, listing("/vol/folder"))
+
+
+@shows("types-merged")
+async def changed_type(bench: Bench) -> Any:
+    layers = [Layer([file("thing/inner")]), Layer([file("thing", "a file")])]
+    return await merged(bench, layers, reading("/vol/thing"))
+
+
+@shows("links-rewritten")
+async def absolute_link(bench: Bench) -> Any:
+    code = "import json, os; print(json.dumps(os.readlink('/vol/folder/link')))"
+    return await merged(bench, [Layer([symlink("folder/link", "/target")])], code)
+
+
+@shows("modes-masked")
+async def wide_mode(bench: Bench) -> Any:
+    code = "import json, os; print(json.dumps(oct(os.stat('/vol/file').st_mode)))"
+    return await merged(bench, [Layer([file("file", mode=0o666)])], code)
+
+
+@shows("mtimes-lost")
+async def old_time(bench: Bench) -> Any:
+    code = "import os; print(int(os.stat('/vol/file').st_mtime))"
+    found = await merged(bench, [Layer([file("file", mtime=1)])], code)
+    return found == 1
+
+
+@shows("no-zstd")
+async def zstd_layer(bench: Bench) -> Any:
+    return await merged(bench, [Layer([file("file", "text")], compression="zstd")], reading("/vol/file"))
+
+
+@shows("first-of-index")
+async def platforms(bench: Bench) -> Any:
+    index = Index({"linux/s390x": site("first"), "linux/amd64": site("mine"), "linux/arm64": site("mine")})
+    return await see(bench, "pod", reading("/vol/build.txt"), image(await bench.push("index", index)))
+
+
+SHARED = Layer([file("shared", "shared by two images")])
+
+
+@shows("layers-per-image")
+async def layer_of_two_images(bench: Bench) -> Any:
+    for number in ("1", "2"):
+        reference = await bench.push("both", Image([SHARED, Layer([file(number)])]), number)
+        await see(bench, f"pod-{number}", listing(), image(reference))
+    return (await bench.requests("both", "blob")).count(SHARED.digest)
+
+
+@shows("pulls-into-each-pod")
+async def layer_of_two_pods(bench: Bench) -> Any:
+    reference = await bench.push("both", Image([SHARED]))
+    for number in ("1", "2"):
+        await see(bench, f"pod-{number}", listing(), image(reference))
+    return (await bench.requests("both", "blob")).count(SHARED.digest) > 1
+
+
+@shows("downloads-again")
+async def layer_of_two_pulls(bench: Bench) -> Any:
+    reference = await bench.push("both", Image([SHARED]))
+    for number in ("1", "2"):
+        await see(bench, f"pod-{number}", listing(), image(reference, "Always"))
+    return (await bench.requests("both", "blob")).count(SHARED.digest)
+
+
+@shows("copies-per-pod")
+async def lower_directories(bench: Bench) -> Any:
+    code = (
+        "import json\n"
+        "line = next(line for line in open('/proc/self/mountinfo') if ' /vol ' in line)\n"
+        "print(json.dumps(line.partition('lowerdir')[2].split(',')[0]))"
+    )
+    reference = await bench.push("site", site())
+    found = [await see(bench, f"pod-{number}", code, image(reference)) for number in (1, 2)]
+    return bool(found[0]) and found[0] == found[1]
+
+
+def names(found: Mapping[str, Any]) -> list[str]:
+    """The names of a Pod's containers."""
+    return sorted(statuses(dict(found)))
