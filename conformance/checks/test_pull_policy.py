@@ -110,7 +110,7 @@ def test_if_not_present_pulls_what_is_absent(root_pods: Pods, layered: Asset) ->
 
     assert pod_.refusal() is None
     assert layered.repository.requests().downloads(layered.layers) == dict.fromkeys(layered.layers, 1)
-    assert pod_.answers().tree() == layered.tree
+    control(pod_.answers().tree() == layered.tree, "the Pod shows the image")
 
 
 @verifies("PULL-07")
@@ -207,7 +207,8 @@ def test_two_volumes_of_one_image_download_it_once(root_pods: Pods, layered: Ass
     )
 
     assert layered.repository.requests().downloads(layered.layers) == dict.fromkeys(layered.layers, 1)
-    assert answers.tree("/first") == answers.tree("/second") == layered.tree
+    both = [answers.tree(path) for path in ("/first", "/second")]
+    control(both == [layered.tree] * 2, "both volumes show the image")
 
 
 @verifies("PULL-12")

@@ -131,3 +131,22 @@ def test_kubectl_works(kubeconfig: Path, namespace: str) -> None:
     assert 'pod "web" deleted' in kubectl(kubeconfig, namespace, "delete", "pod", "web")
     assert "No resources found" in kubectl(kubeconfig, namespace, "get", "all")
     assert "FIELD" in kubectl(kubeconfig, namespace, "explain", "pod.spec.volumes.image.reference")
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+def test_kubectl_creates_what_it_sends_as_protobuf(
+    kubeconfig: Path, core: client.CoreV1Api, namespace: str
+) -> None:
+    """The commands that send protobuf work too: create of plain objects, and auth."""
+    login = ("--docker-server=reg.example", "--docker-username=u", "--docker-password=p")
+    kubectl(kubeconfig, namespace, "create", "secret", "docker-registry", "login", *login)
+    secret = core.read_namespaced_secret("login", namespace)
+    assert (secret.type, list(secret.data)) == ("kubernetes.io/dockerconfigjson", [".dockerconfigjson"])
+    kubectl(kubeconfig, namespace, "create", "configmap", "words", "--from-literal=a=b")
+    assert core.read_namespaced_config_map("words", namespace).data == {"a": "b"}
+    kubectl(kubeconfig, namespace, "create", "serviceaccount", "puller")
+    assert core.read_namespaced_service_account("puller", namespace).metadata.name == "puller"
+    kubectl(kubeconfig, namespace, "create", "namespace", "by-kubectl")
+    kubectl(kubeconfig, namespace, "delete", "namespace", "by-kubectl")
+    assert kubectl(kubeconfig, namespace, "auth", "can-i", "create", "pods").strip() == "yes"
+    assert "reference-admin" in kubectl(kubeconfig, namespace, "auth", "whoami")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 import yaml
 from aiohttp import WSMsgType
 
+from fixtures.reference.api.server import ApiServer
 from fixtures.reference.api.store import Store
+from fixtures.reference.faults import Faults
 from fixtures.reference.node.errors import NodeError
 from tests.reference.api.conversation import pod
-from tests.reference.api.support import LOG, Client, PretendedNode, serving
+from tests.reference.api.support import LOG, TOKEN, Client, PretendedNode, serving
 
 pytestmark = pytest.mark.asyncio
 
@@ -170,6 +173,23 @@ async def test_watch_as_tables_describes_its_columns_once() -> None:
         assert first["object"]["columnDefinitions"]
         assert not second["object"]["columnDefinitions"]
         assert second["object"]["rows"][0]["cells"][0] == "b"
+
+
+async def test_open_watch_does_not_hold_up_the_end() -> None:
+    """A server that is stopped ends the watches that are open."""
+    store = Store()
+    store.create("pods", {"metadata": {"name": "p", "namespace": "n"}})
+    server = ApiServer(store, Faults(), find_node=lambda _name: None, token=TOKEN)
+    url = await server.start()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    trust = ssl.create_default_context(cadata=server.certificate.certificate)
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"{url}{PODS}", params={"watch": "1"}, ssl=trust) as answer,
+    ):
+        assert await answer.content.readline()
+        async with asyncio.timeout(5):
+            await server.stop()
 
 
 # --- tables and discovery
@@ -438,15 +458,26 @@ async def test_command_dies_with_its_client() -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_command_that_the_node_refuses() -> None:
-    """A command that the node refuses, as in a container that does not run, is refused before the upgrade."""
+async def test_command_in_a_container_that_does_not_run() -> None:
+    """A command in a container that does not run is refused before the upgrade."""
     async with served() as (client, _, node):
-        node.refuses = NodeError(500, "container not found")
+        node.refuses = NodeError(500, 'unable to upgrade connection: container not found ("c")')
         await client.send("POST", PODS, pod(nodeName="node-1"))
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             async with command(client, "say"):
                 pass
         assert caught.value.status == 500
+
+
+async def test_command_that_cannot_be_started() -> None:
+    """A command that cannot be started is told of over the upgraded connection, as the kubelet does."""
+    async with served() as (client, store, node):
+        await running_pod(client, store)
+        node.refuses = NodeError(500, "Internal error occurred: failed to exec in container: not found")
+        async with command(client, "nothing") as socket:
+            outcome = json.loads((await said(socket))[3])
+        assert (outcome["status"], outcome["reason"], outcome["code"]) == ("Failure", "InternalError", 500)
+        assert outcome["message"].startswith("Internal error occurred: failed to exec in container")
 
 
 async def test_command_without_websocket() -> None:

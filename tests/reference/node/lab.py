@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
+import secrets
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,7 @@ WAIT_SECONDS = 30.0
 NOT_GRANTED = 77
 TRANSIENT = frozenset({"", "ContainerCreating", "PodInitializing"})
 HOLD = "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); print('up', flush=True)\nwhile 1: signal.pause()"
-PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from tests.reference.node import lab; lab.main()"
-)
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from tests.reference.node import lab; lab.main()"
 
 
 def play(scenario: str, registry: RegistryControl | None = None, **arguments: Any) -> Any:
@@ -75,17 +73,17 @@ def main() -> None:
     try:
         privileges = enter()
     except PrivilegesError as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.stderr)  # noqa: T201 - the parent reads it
         sys.exit(NOT_GRANTED)
     module, _, name = request["scenario"].partition(":")
     control = RegistryControl(**request["registry"]) if "registry" in request else None
     function = getattr(importlib.import_module(module), name)
     try:
         answer = asyncio.run(_run(function, privileges, control, request["arguments"]))
-    except Exception:  # it must be told, whatever it is
+    except Exception:  # noqa: BLE001 - it must be told, whatever it is
         traceback.print_exc()
         sys.exit(1)
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(answer), flush=True)  # noqa: T201 - the parent reads it
 
 
 async def _run(
@@ -107,6 +105,8 @@ class Lab:
     def __init__(self, privileges: Privileges, control: RegistryControl | None) -> None:
         self.privileges = privileges
         self.store = Store()
+        self.prefix = f"lab-{secrets.token_hex(4)}"
+        """Of repositories, so that labs can share a registry."""
         self._control = control
         self._nodes: list[tuple[Node, asyncio.Task[None]]] = []
         self._numbers = iter(range(1, 10_000))
@@ -120,9 +120,7 @@ class Lab:
     async def node(self, *faults: str, settings: Settings | None = None) -> Bench:
         """A new node with these faults."""
         name = f"node-{next(self._numbers)}"
-        node = Node(
-            name, self.store, self.privileges.state / name, Faults(faults), self.privileges, settings
-        )
+        node = Node(name, self.store, self.privileges.state / name, Faults(faults), self.privileges, settings)
         task = asyncio.create_task(node.run())
         self._nodes.append((node, task))
         bench = Bench(self, node)
@@ -155,7 +153,7 @@ class Bench:
 
     def repository(self, name: str) -> str:
         """A repository of this bench's own."""
-        return f"{self.node.name}/{name}"
+        return f"{self.lab.prefix}/{self.node.name}/{name}"
 
     def reference(self, name: str, tag: str = "v1") -> str:
         """How a node names an image."""
@@ -215,9 +213,7 @@ class Bench:
         """See that the image of the containers is in the registry."""
         if not _exists(self.store, "configmaps", self.node.name):
             await self.push("python", Image([]))
-            self.store.create(
-                "configmaps", {"metadata": {"name": self.node.name, "namespace": "default"}}
-            )
+            self.store.create("configmaps", {"metadata": {"name": self.node.name, "namespace": "default"}})
 
     def complete(self, one: Json) -> None:
         """Give a container what it needs to run the machine's Python."""
@@ -257,6 +253,14 @@ class Bench:
 
         return dict(await self.until(condition, f"{name} to end"))
 
+    def relabel(self, name: str, value: str) -> None:
+        """Change a label of a Pod, which makes its node look at it."""
+
+        def change(pod: Json) -> None:
+            pod["metadata"]["labels"] = {"changed": value}
+
+        self.store.modify("pods", f"{self.node.name}-{name}", "default", change)
+
     async def gone(self, name: str) -> None:
         """Delete a Pod as the API server does, and wait until it is gone."""
 
@@ -284,16 +288,20 @@ class Bench:
         """Why a container waits, or what it has written."""
         pod = await self.finished(name)
         waiting = reasons(pod).get(container)
-        return waiting if waiting else await self.said(name, container)
+        return waiting or await self.said(name, container)
 
     async def ask(self, name: str, code: str, container: str = "main") -> Any:
         """Run Python in a running container, and return what it prints, as JSON."""
-        session = await self.node.exec(
-            self.pod(name), container, [*PYTHON, code], stdin=False, tty=False
-        )
+        session = await self.node.exec(self.pod(name), container, [*PYTHON, code], stdin=False, tty=False)
         out, error = await asyncio.gather(session.stdout.read(), session.stderr.read())
         assert await session.wait() == 0, error.decode()
         return json.loads(out)
+
+    async def holds(self, name: str, container: str = "main") -> None:
+        """Wait until a holding container is ready to be told to end."""
+        async for piece in self.node.logs(self.pod(name), container, follow=True):
+            if b"up" in piece:
+                return
 
     async def restart(self, name: str, container: str = "main") -> Json:
         """End a holding container's process, and wait until it has been started again or waits; the Pod."""
@@ -437,15 +445,3 @@ def _exists(store: Store, resource: str, name: str, namespace: str | None = None
     except NotFound:
         return False
     return True
-
-
-@asynccontextmanager
-async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Let a block take no longer."""
-    async with asyncio.timeout(seconds):
-        yield
-
-
-def machine_is_root() -> bool:
-    """Whether the tests run as root."""
-    return os.geteuid() == 0
