@@ -252,7 +252,7 @@ def test_wrong_credential_for_a_public_image(
 
     assert "mallory" in site.repository.requests().users
     observe(
-        refusal.reason if refusal else "pulled anonymously",
+        "the pull fails" if refusal else "the image is pulled anonymously",
         "what follows a wrong credential where none is needed",
     )
     control(pods.run(mounting(site.reference)).tree() == site.tree, "without the secret the image is pulled")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fixtures.reference.api.controllers import NamespaceController
-from fixtures.reference.api.resources import RESOURCES
+from fixtures.reference.api.resources import RESOURCES, Place
 from fixtures.reference.api.rest import Rest
 from fixtures.reference.api.scheduler import Scheduler, obstacle
 from fixtures.reference.api.store import NotFound, Store
@@ -205,7 +205,7 @@ async def controlling() -> AsyncIterator[Rest]:
 
 def end(rest: Rest) -> None:
     """Delete the namespace."""
-    rest.delete(RESOURCES["namespaces"], None, "n", {}, dry_run=False)
+    rest.delete(Place(resource=RESOURCES["namespaces"], name="n"), {}, dry_run=False)
 
 
 @pytest.mark.asyncio
