@@ -32,7 +32,7 @@ conformance: environment
 	@$(RUN) -m conformance run $(options) $(ARGS)
 
 test: environment
-	@$(RUN) -m pytest -n auto $(ARGS)
+	@$(RUN) -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: environment
 	@$(RUN) -m ruff check .

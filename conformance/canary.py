@@ -76,27 +76,34 @@ def fly(pods: Pods, repository: Repository) -> Sighting:
     Raises RegistryUnreached if the node did not ask the test registry, PreflightRefused if the probe image can't be had.
     """
     asset = repository.push(site.image(repository.name))
-    answer = pods.offer(manifest(asset.reference), dryRun="All")
-    at_api = api_lack(answer)
+    at_api = api_lack(pods.offer(manifest(asset.reference), dryRun="All"))
     if at_api is not None:
         return without_volumes(at_api)
     canary = pods.create(manifest(asset.reference))
     no_driver, refused_ = watch(canary)
     if no_driver:
         return without_volumes(refused(no_driver))
-    whole = refused_.get(WHOLE)
-    if whole is not None:
+    if WHOLE in refused_:
         asked = bool(repository.requests())
-        return without_volumes(read_refusal(whole, pods.around.probe_image, asset.reference, asked=asked))
-    seen = look(canary, WHOLE)
-    if seen is None or set(seen) != set(asset.tree):
+        lack = read_refusal(refused_[WHOLE], pods.around.probe_image, asset.reference, asked=asked)
+        return without_volumes(lack)
+    return compare(canary, asset.tree, refused_.get(BELOW))
+
+
+def compare(canary: Pod, image: Tree, below_refused: Refusal | None) -> Sighting:
+    """What the target lacks, by what the containers of a canary that started show of the image."""
+    whole = look(canary, WHOLE)
+    if whole is None or set(whole) != set(image):
         return without_volumes(
-            lost("the container runs, but the volume does not show the image: " + told(seen))
+            lost("the container runs, but the volume does not show the image: " + told(whole))
         )
-    if BELOW in refused_:
-        return Sighting(lacks={SUB_PATH: refused(f"{refused_[BELOW].reason}: {refused_[BELOW].message}")})
+    if below_refused is not None:
+        told_ = f"{below_refused.reason}: {below_refused.message}"
+        if below_refused.reason in PULL_REASONS:
+            raise Inconclusive(f"the canary's container with a subPath waits: {told_}")
+        return Sighting(lacks={SUB_PATH: refused(told_)})
     below = look(canary, BELOW)
-    if below is not None and set(below) == set(asset.tree):
+    if below is not None and set(below) == set(image):
         return Sighting(lacks={}, remark="subPath is silently ignored: the image's root is mounted instead")
     return Sighting(lacks={})
 
@@ -151,20 +158,25 @@ def watch(canary: Pod) -> tuple[str, dict[str, Refusal]]:
 
 
 def read_refusal(refusal: Refusal, probe_image: str, reference: str, *, asked: bool) -> Lack:
-    """What it means that the container with the whole volume is refused. asked: whether the registry was asked for the image."""
-    if refusal.reason in PULL_REASONS:
-        if reference in refusal.message or not asked:
-            if not asked:
-                raise RegistryUnreached(
-                    f"The node does not reach the test registry at {reference.partition('/')[0]}: {refusal.reason}: {refusal.message}."
-                    " Give REGISTRY=runner://HOST:PORT with an address that the nodes reach, or REGISTRY=node to run it on the node."
-                )
-            raise Inconclusive(f"the canary's image cannot be pulled: {refusal.reason}: {refusal.message}")
+    """What it means that the container with the whole volume is refused. asked: whether the registry was asked for the image.
+
+    A lack, if the runtime refuses it. Raises PreflightRefused if the probe image cannot be pulled, RegistryUnreached if the volume's
+    image cannot since the node never got to the registry, and Inconclusive if it cannot for another reason.
+    """
+    told_ = f"{refusal.reason}: {refusal.message}"
+    if refusal.reason not in PULL_REASONS:
+        return refused(told_)
+    if reference not in refusal.message and (asked or probe_image in refusal.message):
         raise PreflightRefused(
-            f"The probe image {probe_image} cannot be pulled on the node: {refusal.reason}: {refusal.message}."
+            f"The probe image {probe_image} cannot be pulled on the node: {told_}."
             " Give PROBE_IMAGE=REFERENCE of an image with Python 3 that the nodes can pull."
         )
-    return refused(f"{refusal.reason}: {refusal.message}")
+    if not asked:
+        raise RegistryUnreached(
+            f"The node does not reach the test registry at {reference.partition('/')[0]}: {told_}."
+            " Give REGISTRY=runner://HOST:PORT with an address that the nodes reach, or REGISTRY=node to run it on the node."
+        )
+    raise Inconclusive(f"the canary's image cannot be pulled: {told_}")
 
 
 def look(canary: Pod, name: str) -> Tree | None:

@@ -247,4 +247,3 @@ def _pytest(arguments: Sequence[str], *plugins: object) -> int:
     fixed = ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", str(CHECKS)]
     fixed += ["-p", "no:hypothesispytest"]  # no check uses it, and it takes a second to load
     return int(pytest.main([*fixed, *arguments], plugins=[_Interruptible(), *plugins]))
-

@@ -16,8 +16,8 @@ from fixtures.errors import PreflightRefused, UsageError
 
 Json = dict[str, Any]
 
-MOUNT = "mount"
-SUB_PATH = "sub-path"
+REACH_SECONDS = 10.0
+SHOWN = 300  # characters of an answer that is none of an API server's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +37,6 @@ class Node:
     def class_name(self) -> str:
         """Nodes with the same operating system, architecture, runtime and runtime version are one class."""
         return f"{self.os}/{self.architecture} {self.runtime} {self.runtime_version}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lack:
-    """What the target lacks of a feature that checks need.
-
-    kind: "refused" (visibly: what needs it is unsupported) or "lost" (silently: what needs it fails as ignored).
-    platform: what does so, in the catalogue's words. text: the target's own.
-    """
-
-    kind: str
-    platform: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +75,7 @@ class Target:
 
 def read_node(item: Mapping[str, Any]) -> Node:
     """Read a node object (status.nodeInfo). containerRuntimeVersion is RUNTIME://VERSION."""
-    info = item["status"]["nodeInfo"]
+    info = (item.get("status") or {}).get("nodeInfo") or {}
     runtime, _, version = str(info.get("containerRuntimeVersion", "")).partition("://")
     return Node(
         name=item["metadata"]["name"],
@@ -102,19 +89,25 @@ def read_node(item: Mapping[str, Any]) -> Node:
     )
 
 
-def schedulable(item: Mapping[str, Any]) -> bool:
-    """Whether a node is Ready, not cordoned and not tainted against ordinary Pods."""
+def hindrances(item: Mapping[str, Any]) -> list[str]:
+    """Why ordinary Linux Pods do not come to a node; empty where they do."""
     spec, status = item.get("spec") or {}, item.get("status") or {}
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
-    tainted = any(taint["effect"] in ("NoSchedule", "NoExecute") for taint in spec.get("taints") or [])
-    return ready and not spec.get("unschedulable") and not tainted
+    system = read_node(item).os
+    taints = [taint for taint in spec.get("taints") or [] if taint["effect"] in ("NoSchedule", "NoExecute")]
+    return [
+        *([] if ready else ["it is not Ready"]),
+        *(["it is cordoned"] if spec.get("unschedulable") else []),
+        *(f"it is tainted {taint['key']}:{taint['effect']}" for taint in taints),
+        *([] if system == "linux" else [f"its system is {system or 'not known'}"]),
+    ]
 
 
 def reach(api: Api) -> str:
     """Return the API server's version (v1.36.2). PreflightRefused where it can't be reached or doesn't know us."""
     host = api.configuration.host
     try:
-        response = api.request("GET", "/version", seconds=10)
+        response = api.request("GET", "/version", seconds=REACH_SECONDS)
     except ApiUnreachable as error:
         raise PreflightRefused(
             f"The API server {host} cannot be reached: {error}. Is the cluster up, and is this the right context?"
@@ -123,9 +116,13 @@ def reach(api: Api) -> str:
         raise PreflightRefused(
             f"The API server {host} does not accept the kubeconfig's credentials (401). Log in again."
         )
-    if not response.ok or "gitVersion" not in response.body:
+    if response.status == HTTPStatus.FORBIDDEN:
         raise PreflightRefused(
-            f"{host} does not answer as a Kubernetes API server: {response.status} {response.message}"
+            f"The API server {host} does not let us in (403): {response.message}. Does the kubeconfig's context name a user?"
+        )
+    if not response.ok or not response.body.get("gitVersion"):
+        raise PreflightRefused(
+            f"{host} does not answer as a Kubernetes API server: {response.status} {response.message[:SHOWN]}"
         )
     return str(response.body["gitVersion"])
 
@@ -146,20 +143,16 @@ def survey(api: Api, wanted: Sequence[str], *, reference: bool) -> tuple[Target,
             ) from error
         raise
     nodes = {item["metadata"]["name"]: read_node(item) for item in items}
-    able = [
-        item["metadata"]["name"]
-        for item in items
-        if schedulable(item) and nodes[item["metadata"]["name"]].os == "linux"
-    ]
+    hindered = {item["metadata"]["name"]: hindrances(item) for item in items}
     for name in wanted:
         if name not in nodes:
             raise UsageError(f"There is no node {name!r} in the cluster. It has: {', '.join(sorted(nodes))}.")
-        if name not in able:
-            raise PreflightRefused(
-                f"The node {name} takes no Pods: it is not Ready, cordoned, tainted, or not Linux."
-            )
+        if hindered[name]:
+            raise PreflightRefused(f"The node {name} takes no Pods: {', '.join(hindered[name])}.")
+    able = [name for name, why in hindered.items() if not why]
     if not able:
-        raise PreflightRefused("No node takes Pods: none is Ready, Linux, and free of cordons and taints.")
+        why = "; ".join(f"{name}: {', '.join(why)}" for name, why in hindered.items())
+        raise PreflightRefused(f"No node takes Pods: {why or 'there is none'}.")
     chosen = tuple(wanted) or (able[0],)
     target = Target(
         server=api.configuration.host,
@@ -171,33 +164,32 @@ def survey(api: Api, wanted: Sequence[str], *, reference: bool) -> tuple[Target,
     return target, tuple(name for name in able if name not in chosen)
 
 
-NEEDED_VERBS = (
-    ("create", "", "namespaces", ""),
-    ("delete", "", "namespaces", ""),
-    ("create", "", "pods", ""),
-    ("delete", "", "pods", ""),
-    ("watch", "", "pods", ""),
-    ("get", "", "pods", "log"),
-    ("create", "", "pods", "exec"),
-    ("get", "", "pods", "exec"),
-    ("create", "", "secrets", ""),
-    ("create", "", "configmaps", ""),
-    ("patch", "", "serviceaccounts", ""),
-    ("list", "", "events", ""),
-)
+NEEDED_VERBS = {
+    "namespaces": "create delete list",
+    "pods": "create delete get list patch watch",
+    "pods/log": "get",
+    "pods/exec": "create get",
+    "pods/ephemeralcontainers": "patch",
+    "secrets": "create get patch",
+    "configmaps": "create",
+    "serviceaccounts": "create list patch watch",
+    "events": "list watch",
+}
 
 
 def missing_verbs(api: Api) -> list[str]:
     """What the user may not do of that which every run needs, as `verb resource/subresource`, by access review."""
     missing = []
-    for verb, group, resource, subresource in NEEDED_VERBS:
-        attributes = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
-        response = api.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
-        if response.ok and not (response.body.get("status") or {}).get("allowed"):
-            missing.append(f"{verb} {resource}{'/' + subresource if subresource else ''}")
+    for name, verbs in NEEDED_VERBS.items():
+        resource, _, subresource = name.partition("/")
+        for verb in verbs.split():
+            attributes = {"verb": verb, "group": "", "resource": resource, "subresource": subresource}
+            body = {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            }
+            response = api.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
+            if response.ok and not (response.body.get("status") or {}).get("allowed"):
+                missing.append(f"{verb} {name}")
     return missing

@@ -53,7 +53,15 @@ def make(folder: Path) -> None:
     with_pip = importlib.util.find_spec("ensurepip") is not None
     venv.EnvBuilder(clear=True, symlinks=True, with_pip=with_pip).create(folder)
     python = str(folder / "bin" / "python")
-    options = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes", "-r", str(LOCK)]
+    options = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--require-hashes",
+        "-r",
+        str(LOCK),
+    ]
     if with_pip:
         run([python, "-m", "pip", *options])
     else:
@@ -119,7 +127,10 @@ def main(arguments: list[str]) -> int:
     """Make the environment if need be."""
     if sys.version_info < OLDEST:
         needed = ".".join(map(str, OLDEST))
-        print(f"Python {needed} or later is needed; this is {sys.version.split()[0]} ({sys.executable}).", file=sys.stderr)
+        print(
+            f"Python {needed} or later is needed; this is {sys.version.split()[0]} ({sys.executable}).",
+            file=sys.stderr,
+        )
         return 1
     folder = Path(arguments[0]) if arguments else CHECKOUT / ".venv"
     if up_to_date(folder):

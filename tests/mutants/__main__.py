@@ -64,21 +64,35 @@ def run(fault: str, folder: Path, *, workers: int) -> dict[str, Any]:
     """Run the suite against a mutant (or the conformant reference: no fault) and return its report. SystemExit if there is none."""
     cluster = f"reference:{fault}" if fault else "reference"
     report = folder / (fault or "conformant")
-    command = [sys.executable, "-m", "conformance", "run", f"--cluster={cluster}", f"--report={report}", f"--workers={workers}"]
+    command = [
+        sys.executable,
+        "-m",
+        "conformance",
+        "run",
+        f"--cluster={cluster}",
+        f"--report={report}",
+        f"--workers={workers}",
+    ]
     done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True, timeout=SECONDS)
     file = report / "conformance.json"
     if done.returncode not in (0, 1, 10) or not file.is_file():
-        raise SystemExit(f"the run with {fault or 'no fault'} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise SystemExit(
+            f"the run with {fault or 'no fault'} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the mutants that are named and print the matrix."""
-    parser = argparse.ArgumentParser(prog="make mutants", description="Which requirement dies of which fault.")
+    parser = argparse.ArgumentParser(
+        prog="make mutants", description="Which requirement dies of which fault."
+    )
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"default: {len(SAMPLE)} of them")
     parser.add_argument("--all", action="store_true", help="every fault that the reference cluster knows")
-    parser.add_argument("--report", type=Path, default=Path("report"), help="the matrix goes to FOLDER/mutants")
+    parser.add_argument(
+        "--report", type=Path, default=Path("report"), help="the matrix goes to FOLDER/mutants"
+    )
     parser.add_argument("--at-once", type=int, default=2, metavar="N", help="mutants at the same time (2)")
     parser.add_argument("--workers", type=int, default=4, metavar="N", help="workers of each run (4)")
     options = parser.parse_args(arguments)
@@ -86,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = list(known) if options.all else (options.faults or list(SAMPLE))
     unknown = [fault for fault in chosen if fault not in known]
     if unknown:
-        parser.error(f"the reference cluster has no fault {', '.join(unknown)}; see fixtures/reference/faults.toml")
+        parser.error(
+            f"the reference cluster has no fault {', '.join(unknown)}; see fixtures/reference/faults.toml"
+        )
     folder = options.report.absolute() / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
     demanded = catalogue.load()
@@ -103,7 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = list(pool.map(judged, chosen))
     does = {name: fault.does for name, fault in known.items()}
     (folder / "matrix.md").write_text(as_markdown(outcomes, does), encoding="utf-8")
-    print("\n" + as_lines(outcomes)[-1] + f", in {time.monotonic() - started:.0f} s; matrix: {options.report}/mutants/matrix.md")
+    print(
+        "\n"
+        + as_lines(outcomes)[-1]
+        + f", in {time.monotonic() - started:.0f} s; matrix: {options.report}/mutants/matrix.md"
+    )
     return int(not all(outcome.right for outcome in outcomes))
 
 

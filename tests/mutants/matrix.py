@@ -40,7 +40,11 @@ def verdicts(report: Json) -> dict[str, str]:
 
 def recorded(report: Json) -> dict[str, Any]:
     """The values that requirements without a promise recorded."""
-    return {one["id"]: [v.get("value") for v in one["observed"]] for one in report["requirements"] if one["observed"]}
+    return {
+        one["id"]: [v.get("value") for v in one["observed"]]
+        for one in report["requirements"]
+        if one["observed"]
+    }
 
 
 def compare(fault: str, mutant: Json, conformant: Json, catalogue: Catalogue) -> Outcome:
@@ -59,7 +63,7 @@ def compare(fault: str, mutant: Json, conformant: Json, catalogue: Catalogue) ->
         fault=fault,
         killed=ordered(named & dead),
         survived=ordered({one for one in named - dead if after.get(one) in JUDGED}),
-        false=ordered((dead - named)),
+        false=ordered(dead - named),
         unclear=ordered({one for one in judged if after.get(one) not in JUDGED} - dead),
         result=str(mutant["result"]["sentence"]),
     )
@@ -78,7 +82,8 @@ def as_lines(outcomes: Sequence[Outcome]) -> list[str]:
         if one.unclear:
             lines.append(f"        inconclusive: {', '.join(one.unclear)}")
     wrong = [one.fault for one in outcomes if not one.right]
-    lines += ["", f"{len(outcomes)} mutants, {len(outcomes) - len(wrong)} as the catalogue says" + (f"; not: {', '.join(wrong)}" if wrong else "")]
+    tally = f"{len(outcomes)} mutants, {len(outcomes) - len(wrong)} as the catalogue says"
+    lines += ["", f"{tally}; not: {', '.join(wrong)}" if wrong else tally]
     return lines
 
 
@@ -86,6 +91,10 @@ def as_markdown(outcomes: Sequence[Outcome], does: Mapping[str, str]) -> str:
     """The matrix as a Markdown table. does: what each fault does, in words."""
     rows = ["| fault | what it does | killed | survived | false kills |", "| --- | --- | --- | --- | --- |"]
     for one in outcomes:
-        cells = (f"`{one.fault}`", does.get(one.fault, ""), *(", ".join(ids) or "-" for ids in (one.killed, one.survived, one.false)))
+        cells = (
+            f"`{one.fault}`",
+            does.get(one.fault, ""),
+            *(", ".join(ids) or "-" for ids in (one.killed, one.survived, one.false)),
+        )
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"

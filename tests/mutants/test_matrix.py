@@ -43,7 +43,9 @@ def test_survivor_and_false_kill_stand_out() -> None:
 
 def test_inconclusive_is_neither() -> None:
     """A requirement that cannot be judged on the mutant is listed as such and counts neither way."""
-    outcome = compare(FAULT, report(SUB_03="fail", SUB_13="fail", PULL_01="inconclusive"), report(), catalogue.load())
+    outcome = compare(
+        FAULT, report(SUB_03="fail", SUB_13="fail", PULL_01="inconclusive"), report(), catalogue.load()
+    )
     assert outcome.unclear == ("PULL-01",)
     assert outcome.false == ()
 

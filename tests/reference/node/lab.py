@@ -143,6 +143,7 @@ class Bench:
         self.lab = lab
         self.node = node
         self.store = lab.store
+        self._pushed: asyncio.Future[str] | None = None
 
     # --- the registry
 
@@ -211,9 +212,9 @@ class Bench:
 
     async def empty_image(self) -> None:
         """See that the image of the containers is in the registry."""
-        if not _exists(self.store, "configmaps", self.node.name):
-            await self.push("python", Image([]))
-            self.store.create("configmaps", {"metadata": {"name": self.node.name, "namespace": "default"}})
+        if self._pushed is None:
+            self._pushed = asyncio.ensure_future(self.push("python", Image([])))
+        await self._pushed
 
     def complete(self, one: Json) -> None:
         """Give a container what it needs to run the machine's Python."""
@@ -299,6 +300,9 @@ class Bench:
 
     async def holds(self, name: str, container: str = "main") -> None:
         """Wait until a holding container is ready to be told to end."""
+        await self.until(
+            lambda: statuses(self.pod(name)).get(container, {}).get("state", {}).get("running"), "a start"
+        )
         async for piece in self.node.logs(self.pod(name), container, follow=True):
             if b"up" in piece:
                 return

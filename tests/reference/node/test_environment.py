@@ -20,7 +20,7 @@ Json = dict[str, Any]
 AROUND = Surroundings(node="node-1", host_ip="127.0.0.1", pod_ip="127.64.0.9")
 POD: Json = {
     "metadata": {"name": "pod", "namespace": "ns", "uid": "u", "labels": {"app": "x"}},
-    "spec": {"enableServiceLinks": False, "serviceAccountName": "default"},
+    "spec": {"serviceAccountName": "default"},
 }
 
 
@@ -95,18 +95,6 @@ def test_what_is_missing_is_told_in_the_kubelet_s_words(store: Store, source: Js
     with pytest.raises(ConfigError) as refused:
         env(store, {"name": "X", "valueFrom": source})
     assert str(refused.value) == words
-
-
-def test_services_come_only_where_they_are_wanted(store: Store) -> None:
-    """Those of the namespace if the Pod asks for them."""
-    service = {
-        "metadata": {"name": "web-app", "namespace": "ns"},
-        "spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 80}]},
-    }
-    store.create("services", service)
-    assert env(store) == {}
-    linked = POD | {"spec": {"enableServiceLinks": True}}
-    assert environment(linked, {"name": "main"}, store, AROUND)["WEB_APP_SERVICE_HOST"] == "10.0.0.1"
 
 
 @pytest.mark.parametrize("value", [{}, {"DIR": ""}], ids=["undefined", "empty"])

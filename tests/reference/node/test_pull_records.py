@@ -8,7 +8,7 @@ from fixtures.reference.node.pull_records import PullRecords, Verdict
 NAME = "reg:5000/team/app:v1"
 
 
-def credential(name: str, password: str = "word", uid: str = "") -> Credential:
+def credential(name: str, password: str = "word", uid: str = "") -> Credential:  # noqa: S107 - not one
     """A credential from the secret `name`."""
     source = Source(uid=uid or f"uid-{name}", namespace="ns", name=name)
     return Credential(username="user", password=password, source=source)
