@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from kubernetes import client as kubernetes_client
 
@@ -20,7 +21,7 @@ from fixtures.api import Api
 from fixtures.cluster import kind, kubeconfig
 from fixtures.cluster.reference import ReferenceProcess
 from fixtures.connection import Connection
-from fixtures.errors import PreflightRefused, UsageError
+from fixtures.errors import Inconclusive, PreflightRefused, UsageError
 from fixtures.evidence import Evidence
 from fixtures.manifests import Surroundings
 from fixtures.namespaces import Namespaces, run_labels, sweep, sweep_expired
@@ -36,7 +37,8 @@ Json = dict[str, Any]
 DEFAULT_PROBE_IMAGE = "docker.io/library/python:3.12-alpine"
 DEFAULT_KUBECONFIG = "~/.kube/config"
 REFERENCE_NODES = 2
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
 @dataclass(slots=True)
@@ -71,12 +73,22 @@ class Reached:
 class Opening:
     """What has been opened so far: closed again, last first, when the session ends or cannot begin."""
 
-    stack: ExitStack = field(default_factory=ExitStack)
     leftovers: list[str] = field(default_factory=list)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def on_close(self, give_back: Callable[[], object]) -> None:
+        """Have something given back at the end. What it meets then is left over, and keeps nothing else from being given back."""
+        self._stack.callback(self._attempt, give_back)
+
+    def _attempt(self, give_back: Callable[[], object]) -> None:
+        try:
+            give_back()
+        except (Inconclusive, OSError) as error:
+            self.leftovers.append(str(error))
 
     def close(self) -> list[str]:
         """Close everything; return what could not be removed."""
-        self.stack.close()
+        self._stack.close()
         return self.leftovers
 
 
@@ -93,6 +105,7 @@ def start(options: Options) -> Session:
 def _start(options: Options, opening: Opening) -> Session:
     run = new_run_id()
     reached = reach(options, opening)
+    modes = registry_modes(options, reference=reached.reference)
     api = reached.api(run)
     target, others = survey(api, options.nodes, reference=reached.reference)
     missing = missing_verbs(api)
@@ -102,9 +115,9 @@ def _start(options: Options, opening: Opening) -> Session:
             + ", ".join(missing)
             + ". Grant these verbs and try again."
         )
-    opening.stack.callback(lambda: opening.leftovers.extend(sweep(api, run)))
+    opening.on_close(lambda: opening.leftovers.extend(sweep(api, run)))
     swept = sweep_expired(api)
-    for open_registry in registry_modes(options, reference=reached.reference):
+    for open_registry in modes:
         registry = open_registry(Where(options=options, api=api, run=run, target=target), opening)
         connection = connect(options, reached, run, target, others, registry)
         try:
@@ -157,22 +170,22 @@ def new_run_id() -> str:
 def reach(options: Options, opening: Opening) -> Reached:
     """Find the way to the cluster that was named; with none named, start the reference cluster."""
     chosen, _, detail = (options.cluster or "").partition(":")
-    if chosen and (options.kubeconfig or options.context):
+    if options.cluster and (options.kubeconfig or options.context):
         raise UsageError("CLUSTER and KUBECONFIG or CONTEXT both name a cluster: give one of them.")
     if chosen == "kind":
         path = kind.kubeconfig(detail or "kind")
-        opening.stack.callback(path.unlink, missing_ok=True)
+        opening.on_close(lambda: path.unlink(missing_ok=True))
         return Reached(kubeconfig=str(path), context=None, reference=False)
-    if chosen not in ("", "reference"):
+    if options.cluster and chosen != "reference":
         raise UsageError(
-            f"There is no way to a cluster called {chosen!r}: CLUSTER is kind, kind:NAME, reference or reference:FAULT,FAULT."
+            f"There is no way to a cluster called {options.cluster!r}: CLUSTER is kind, kind:NAME, reference or reference:FAULT,FAULT."
         )
     if options.kubeconfig or options.context:
         path_ = options.kubeconfig or str(Path(DEFAULT_KUBECONFIG).expanduser())
         return Reached(kubeconfig=path_, context=options.context, reference=False)
     faults = [fault for fault in detail.split(",") if fault]
     reference = ReferenceProcess.start(nodes=REFERENCE_NODES, faults=faults)
-    opening.stack.callback(reference.stop)
+    opening.on_close(reference.stop)
     return Reached(kubeconfig=reference.kubeconfig, context=None, reference=True)
 
 
@@ -197,12 +210,14 @@ def registry_modes(options: Options, *, reference: bool) -> Sequence[Mode]:
 
     With none named it is run here, which serves nodes on this machine; where the node does not reach that, on the node.
     """
-    scheme, _, _ = (options.registry or "").partition("://")
+    scheme, _, detail = (options.registry or "").partition("://")
     if not options.registry:
         return (runner_found,) if reference else (runner_found, on_node)
     if scheme == "runner":
+        split_address(detail)
         return (runner_given,)
     if scheme == "node":
+        split_ports(detail)
         return (on_node,)
     raise UsageError(
         f"REGISTRY={options.registry} is not understood: give runner://HOST:PORT, an address here that the nodes reach,"
@@ -214,7 +229,7 @@ def runner_found(where: Where, opening: Opening) -> RegistryControl:
     """Run it here, on loopback: for nodes of this machine."""
     del where
     running = process.start("127.0.0.1:0", "127.0.0.1:0")
-    opening.stack.callback(running.stop)
+    opening.on_close(running.stop)
     return running.control
 
 
@@ -222,7 +237,7 @@ def runner_given(where: Where, opening: Opening) -> RegistryControl:
     """Run it here, at the address that was given and the one beside it; further ones follow on demand."""
     host, port = split_address((where.options.registry or "").partition("://")[2])
     running = process.start(f"{host}:{port}", f"{host}:{port + 1}", ports=range(port + 2, port + 9))
-    opening.stack.callback(running.stop)
+    opening.on_close(running.stop)
     return running.control
 
 
@@ -237,7 +252,7 @@ def on_node(where: Where, opening: Opening) -> RegistryControl:
         labels=run_labels(where.run),
         ports=split_ports((where.options.registry or "").partition("://")[2]),
     )
-    opening.stack.callback(deployed.stop)
+    opening.on_close(deployed.stop)
     return deployed.control
 
 
@@ -245,22 +260,20 @@ def split_ports(text: str) -> range | None:
     """FIRST-LAST as a range of ports; None for nothing. UsageError where it is neither."""
     if not text:
         return None
-    first, _, last = text.partition("-")
-    if not (first.isdigit() and last.isdigit() and 0 < int(first) + 1 < int(last) < 65536):
+    found = _PORTS.fullmatch(text)
+    first, last = map(int, found.groups()) if found else (0, 0)
+    if not 0 < first < last - 1 < 65535:
         raise UsageError(f"REGISTRY=node://{text} is not node://FIRST-LAST with three ports at least.")
-    return range(int(first), int(last) + 1)
+    return range(first, last + 1)
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """HOST:PORT as a pair. UsageError where it is not one."""
-    parts = urlsplit(f"//{address}")
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    if not parts.hostname or not port or parts.path or port > 65535 - 8:
+    """HOST:PORT as a pair; an IPv6 address keeps its brackets. UsageError where it is not one."""
+    found = _ADDRESS.fullmatch(address)
+    port = int(found[2]) if found else 0
+    if found is None or not 0 < port <= 65535 - 8:
         raise UsageError(f"REGISTRY=runner://{address} is not runner://HOST:PORT.")
-    return parts.hostname, port
+    return found[1], port
 
 
 def push_probe(registry: RegistryControl, run: str) -> str:
@@ -285,7 +298,8 @@ def fly_canary(connection: Connection, api: Api, registry: RegistryControl) -> c
     try:
         return canary.fly(pods, repositories.new("canary"))
     finally:
-        pods.remove_all()
+        with contextlib.suppress(Inconclusive):  # what remains goes with its namespace
+            pods.remove_all()
 
 
 def describe(
