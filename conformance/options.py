@@ -41,9 +41,13 @@ CHOICES = (
     Choice(
         flag="--cluster",
         metavar="NAME",
-        help="kind, or reference: a model in this repository, no real cluster",
+        help="kind, kind:NAME, reference (a model in this repository, no real cluster) or reference:FAULT,FAULT",
     ),
-    Choice(flag="--registry", metavar="HOST/PREFIX", help="a registry to push the asset images to"),
+    Choice(
+        flag="--registry",
+        metavar="WHERE",
+        help="where the test registry runs: runner://HOST:PORT, node or node://FIRST-LAST; by default both are tried",
+    ),
     Choice(flag="--probe-image", metavar="IMAGE", help="an image with Python 3 for the probe's containers"),
     Choice(flag="--nodes", metavar="NAMES", help="judge these nodes only (comma-separated)"),
     Choice(flag="--report", metavar="FOLDER", help=f"write reports to FOLDER (default: {DEFAULT_REPORT})"),
