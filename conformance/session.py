@@ -155,6 +155,7 @@ def connect(
         registry_control=registry.control_url,
         registry_token=registry.token,
         registry_hosts=tuple(registry.hosts),
+        many_ids=not target.node.one_id,
     )
 
 

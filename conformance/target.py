@@ -15,6 +15,7 @@ from fixtures.api import Api, ApiError, ApiUnreachable
 from fixtures.errors import PreflightRefused, UsageError
 
 Json = dict[str, Any]
+ONE_ID_LABEL = "image-volume.reference/ids"
 
 REACH_SECONDS = 10.0
 SHOWN = 300  # characters of an answer that is none of an API server's
@@ -22,7 +23,7 @@ SHOWN = 300  # characters of an answer that is none of an API server's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node: name, and what its class is made of."""
+    """One node: name, and what its class is made of. one_id: a reference node on which all files are of one user."""
 
     name: str
     os: str
@@ -32,6 +33,7 @@ class Node:
     kubelet: str
     kernel: str
     os_image: str
+    one_id: bool = False
 
     @property
     def class_name(self) -> str:
@@ -86,6 +88,7 @@ def read_node(item: Mapping[str, Any]) -> Node:
         kubelet=str(info.get("kubeletVersion", "")).removeprefix("v"),
         kernel=info.get("kernelVersion", ""),
         os_image=info.get("osImage", ""),
+        one_id=(item["metadata"].get("labels") or {}).get(ONE_ID_LABEL) == "one",
     )
 
 

@@ -182,11 +182,12 @@ def test_read_only_when_privileged(privileged_pods: Pods, open_to_all: Asset) ->
 
 
 @verifies("RO-09")
-def test_fs_group_changes_nothing(pods: Pods, repositories: Repositories, build: str) -> None:
+def test_fs_group_changes_nothing(pods: Pods, repositories: Repositories, build: str, many_ids: None) -> None:
     """Given an image with a file of root's that others may not read, when a Pod with fsGroup 2000 mounts it, then owner, group and mode are
     those of the image and the group gives no access.
     Control: the container is in group 2000, and an emptyDir of the same Pod belongs to it.
     """
+    del many_ids
     members = [file("private", f"build {build}\n", mode=0o640), file("public", f"build {build}\n")]
     asset = repositories.new().push(Image([Layer(members)]))
     looks = (tree(), ("read", "/vol/private"), ("read", "/vol/public"), ("status", SCRATCH), ("process",))

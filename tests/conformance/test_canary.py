@@ -180,6 +180,7 @@ def test_told() -> None:
 class FakeRepository:
     """A repository that takes every image and tells what it was asked."""
 
+    owners = True
     name = "run-canary-1/canary"
     address = "127.0.0.1:5000/run-canary-1/canary"
     asked = True
