@@ -49,7 +49,7 @@ CHOICES = (
         help="where the test registry runs: runner://HOST:PORT, node or node://FIRST-LAST; by default both are tried",
     ),
     Choice(flag="--probe-image", metavar="IMAGE", help="an image with Python 3 for the probe's containers"),
-    Choice(flag="--nodes", metavar="NAMES", help="judge these nodes only (comma-separated)"),
+    Choice(flag="--nodes", metavar="NAMES", help="the node to judge; a run judges one"),
     Choice(flag="--report", metavar="FOLDER", help=f"write reports to FOLDER (default: {DEFAULT_REPORT})"),
 )
 PROFILE = Choice(flag="--profile", metavar="PROFILE", help="which requirements are selected")

@@ -103,6 +103,10 @@ def start(options: Options) -> Session:
 
 
 def _start(options: Options, opening: Opening) -> Session:
+    if len(options.nodes) > 1:
+        raise UsageError(
+            f"NODES names {len(options.nodes)} nodes, and a run judges one. Run the suite for each: NODES={options.nodes[0]}"
+        )
     run = new_run_id()
     reached = reach(options, opening)
     modes = registry_modes(options, reference=reached.reference)

@@ -21,7 +21,7 @@ Variables of `make conformance`, all optional:
                node or node://FIRST-LAST (on the node, on ports of its loopback); found by trying otherwise
   PROBE_IMAGE  an image with Python 3.8 or later as python3 that the nodes can pull
   WORKERS      how many checks run at the same time (4)
-  NODES        names of the nodes to judge, with commas between them
+  NODES        the name of the node to judge; a run judges one
   PROFILE      all, or must: the required requirements only
   REPORT       the folder for reports (report)
   ARGS         further arguments, such as --requirement=SUB-03

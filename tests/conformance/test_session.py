@@ -479,3 +479,9 @@ def test_canary_s_pods_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
         session.fly_canary(connection, api, cast("RegistryControl", None))
     (pods,) = seen
     assert (pods.namespace, pods.around.node) == (namespace, "n")
+
+
+def test_several_nodes_are_refused(tmp_path: Path) -> None:
+    """A run judges one node, so several in NODES are a usage error, before anything is reached."""
+    with pytest.raises(UsageError, match="a run judges one"):
+        session.start(Options(nodes=("a", "b"), report=tmp_path))
