@@ -57,7 +57,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """A way to a cluster. kubeconfig: path or paths. faults: of the reference cluster."""
+    """A way to a cluster. kubeconfig: path or paths. reference: whether it is the reference cluster."""
 
     kubeconfig: str
     context: str | None

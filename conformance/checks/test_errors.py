@@ -81,41 +81,17 @@ def test_unknown_image(pods: Pods, repositories: Repositories, site: Asset, miss
     )
 
 
-@verifies("ERR-03")
-def test_unauthorized(pods: Pods, site: Asset) -> None:
-    """Given a registry that answers 401, when a Pod mounts the image, then its container waits with ErrImagePull, and the message names the
-    reference.
-    Control: with the registry well again, another Pod starts.
-    """
-    with site.repository.misbehaving(status=401):
-        pod_ = pods.start(mounting(site.reference))
-        assert site.reference in unpulled(pod_).message
-    control(
-        pods.run(mounting(site.reference)).tree() == site.tree,
-        "a tag that is there, at a registry that is well, is shown",
-    )
-
-
-@verifies("ERR-04")
-def test_forbidden(pods: Pods, site: Asset) -> None:
-    """Given a registry that answers 403, when a Pod mounts the image, then its container waits with ErrImagePull, and the message names the
-    reference.
-    Control: with the registry well again, another Pod starts.
-    """
-    with site.repository.misbehaving(status=403):
-        pod_ = pods.start(mounting(site.reference))
-        assert site.reference in unpulled(pod_).message
-    control(
-        pods.run(mounting(site.reference)).tree() == site.tree,
-        "a tag that is there, at a registry that is well, is shown",
-    )
-
-
-@verifies("ERR-05")
-@pytest.mark.parametrize("status", [500, 503, 429])
-def test_registry_in_trouble(pods: Pods, site: Asset, status: int) -> None:
-    """Given a registry that answers 500, 503 or 429, when a Pod mounts the image, then its container waits with ErrImagePull, and the message
-    names the reference.
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(401, marks=verifies("ERR-03")),
+        pytest.param(403, marks=verifies("ERR-04")),
+        *(pytest.param(status, marks=verifies("ERR-05")) for status in (500, 503, 429)),
+    ],
+)
+def test_registry_answers_an_error(pods: Pods, site: Asset, status: int) -> None:
+    """Given a registry that answers 401, 403, 500, 503 or 429, when a Pod mounts the image, then its container waits with ErrImagePull, and
+    the message names the reference.
     Control: with the registry well again, another Pod starts.
     """
     with site.repository.misbehaving(status=status):

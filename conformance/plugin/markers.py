@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
@@ -19,17 +18,16 @@ _HELP = f"{NAME}(*ids): the requirements of the catalogue that the check verifie
 _FORBIDDEN_MARKERS = ("skip", "skipif", "xfail")
 _FORBIDDEN_FIXTURES = ("subtests",)
 
-Check = TypeVar("Check", bound=Callable[..., Any])
 
-
-def verifies(*requirements: str) -> Callable[[Check], Check]:
+def verifies(*requirements: str) -> pytest.MarkDecorator:
     """Mark a check with the ids of the requirements that it verifies, one at least.
 
     Also usable for one case of a parameterized check: `pytest.param(..., marks=verifies("API-06"))`.
     """
     if not requirements or not all(isinstance(one, str) for one in requirements):
         raise TypeError('verifies needs the ids of requirements: @verifies("SUB-03")')
-    return getattr(pytest.mark, NAME)(*requirements)  # type: ignore[no-any-return]  # pytest.mark is untyped
+    decorator: pytest.MarkDecorator = getattr(pytest.mark, NAME)
+    return decorator.with_args(*requirements)
 
 
 def declare(config: pytest.Config) -> None:
