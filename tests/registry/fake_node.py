@@ -10,17 +10,17 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from fixtures.registry.node import FOLDER, STORAGE
 from fixtures.registry.process import SERVER
 from fixtures.registry.tunnel import PROTOCOL
+from tests.aside import aside
 
 Json = dict[str, Any]
 
@@ -149,25 +149,13 @@ async def carry_back(reader: asyncio.StreamReader, far: web.WebSocketResponse) -
 @contextlib.contextmanager
 def serving(node: FakeNode) -> Iterator[str]:
     """Serve the API on loopback for the length of a block; gives its URL."""
-    ready = threading.Event()
-    found: dict[str, Any] = {}
-
-    async def serve() -> None:
-        found["loop"], found["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        async with site(node) as url:
-            found["url"] = url
-            ready.set()
-            await found["stop"].wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield cast("str", found["url"])
-    finally:
-        found["loop"].call_soon_threadsafe(found["stop"].set)
-        thread.join(10)
-        node.stop()
+    with aside() as beside:
+        listening = site(node)
+        try:
+            yield beside.do(listening.__aenter__())
+        finally:
+            beside.do(listening.__aexit__(None, None, None))
+            node.stop()
 
 
 @contextlib.asynccontextmanager

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Self
 
 import pytest
 from aiohttp import WSMsgType, web
 from websocket import WebSocket, WebSocketBadStatusException, create_connection
 
 from fixtures.registry.tunnel import PROTOCOL, Tunnel
+from tests.aside import aside
 
 
 class Far:
@@ -24,9 +23,6 @@ class Far:
         self.answers: list[bytes] = []
         self.close_after = False
         self.closed = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stop: asyncio.Event
 
     async def _handle(self, request: web.Request) -> web.WebSocketResponse:
         far = web.WebSocketResponse(protocols=[PROTOCOL])
@@ -44,31 +40,15 @@ class Far:
         self.closed.set()
         return far
 
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
+    async def start(self) -> web.AppRunner:
+        """Listen on a free port."""
         app = web.Application()
         app.router.add_get("/", self._handle)
         runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
-        self._ready.set()
-        await self._stop.wait()
-        await runner.cleanup()
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        return runner
 
     def dial(self) -> WebSocket:
         """Connect to the server."""
@@ -78,8 +58,13 @@ class Far:
 @pytest.fixture
 def far() -> Iterator[Far]:
     """A far end."""
-    with Far() as found:
-        yield found
+    found = Far()
+    with aside() as beside:
+        runner = beside.do(found.start())
+        try:
+            yield found
+        finally:
+            beside.do(runner.cleanup())
 
 
 def connect(tunnel: Tunnel) -> socket.socket:

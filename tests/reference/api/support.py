@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from fixtures.reference.api.store import NotFound, Store
 from fixtures.reference.cluster import Cluster
 from fixtures.reference.faults import Faults
 from fixtures.reference.node.errors import NodeError
+from tests.aside import aside
 from tests.reference.api.conversation import Request, normalized
 
 TOKEN = "token"
@@ -237,9 +237,6 @@ async def serving(
 @contextmanager
 def cluster_in_thread(folder: Path, *names: str) -> Iterator[Path]:
     """A whole cluster of pretended nodes, on a loop in a thread, for clients that block; yields its kubeconfig."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     kubeconfig = folder / "kubeconfig"
 
     async def start() -> Cluster:
@@ -249,13 +246,9 @@ def cluster_in_thread(folder: Path, *names: str) -> Iterator[Path]:
         cluster.write_kubeconfig(kubeconfig)
         return cluster
 
-    try:
-        cluster = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+    with aside() as beside:
+        cluster = beside.do(start())
         try:
             yield kubeconfig
         finally:
-            asyncio.run_coroutine_threadsafe(cluster.stop(), loop).result(30)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+            beside.do(cluster.stop())
