@@ -7,6 +7,7 @@ the run of all judgements.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -75,6 +76,10 @@ class Word(StrEnum):
     HELD = "held"
 
 
+CORE_NEEDS = ("mount", "sub-path", "registry", "exec", "no image volumes")
+"""What every target that is conformant offers, and every run: a lack of these is no excuse. All else is hardware, rights,
+configuration or an optional feature that one target has and another has not."""
+
 EXIT_CODES: Mapping[Word, ExitCode] = {
     Word.CONFORMANT: ExitCode.CONFORMANT,
     Word.NOT_CONFORMANT: ExitCode.NOT_CONFORMANT,
@@ -127,11 +132,16 @@ def kind_of(message: str) -> tuple[Kind, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check finds of one requirement. reason: one line for the person who reads it."""
+    """What a check finds of one requirement.
+
+    reason: one line for the person who reads it. lacks: the need that the target or the run does not offer, where that
+    is why the verdict is *inconclusive* or *unsupported*.
+    """
 
     verdict: Verdict
     kind: Kind | None = None
     reason: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +170,8 @@ def weigh(finding: Finding, strength: Strength) -> Finding:
 class Judgement:
     """The verdict on one requirement.
 
-    decisive: the checks whose outcomes gave it. defects: the known upstream defects that match; with
+    decisive: the checks whose outcomes gave it. lacks: the needs that are not offered, where nothing else is why the
+    verdict is *inconclusive* or *unsupported*. defects: the known upstream defects that match; with
     *waived* they are why, with `stale` they are on the list although the requirement passes.
     """
 
@@ -170,6 +181,7 @@ class Judgement:
     decisive: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     stale: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 def combine(outcomes: Sequence[Outcome]) -> Judgement:
@@ -199,7 +211,14 @@ def _judge(decisive: Sequence[Outcome]) -> Judgement:
         kind=kinds[0] if kinds else None,
         reason=(first.reason or next(iter(reasons), "")) + more,
         decisive=tuple(dict.fromkeys(outcome.check for outcome in decisive)),
+        lacks=_lacks(decisive),
     )
+
+
+def _lacks(decisive: Sequence[Outcome]) -> tuple[str, ...]:
+    """The needs that are not offered, if all of the outcomes come of such."""
+    lacks = tuple(dict.fromkeys(outcome.lacks for outcome in decisive))
+    return lacks if all(lacks) else ()
 
 
 class Defect(Protocol):
@@ -246,13 +265,25 @@ def selects(profile: Profile, strength: Strength) -> bool:
 class Row:
     """One requirement of the run, as far as the result depends on it.
 
-    deselected: a filter left it out although it applies to the target.
+    needs: those that its record declares. deselected: a filter left it out although it applies to the target.
     """
 
     id: str
     strength: Strength
     judgement: Judgement
+    needs: tuple[str, ...] = ()
     deselected: bool = False
+
+    @property
+    def excused(self) -> tuple[str, ...]:
+        """The needs for want of which alone the target could not be judged; empty if it could, or ought to have been.
+
+        Only what the record declares excuses, and never what every run must offer: else a check that cannot find what
+        it looks for would excuse the target.
+        """
+        lacks = self.judgement.lacks
+        excuses = lacks if all(need in self.needs and need not in CORE_NEEDS for need in lacks) else ()
+        return excuses if self.judgement.verdict in (Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED) else ()
 
     @property
     def required(self) -> bool:
@@ -284,7 +315,8 @@ def conclude(rows: Sequence[Row], *, runtime_refusal: str = "") -> Result:
 
     conformant: every required requirement that was selected and has a check passes or is waived, and at
     least one passes; not conformant: one fails; inconclusive: anything else. A recommendation (SHOULD) or
-    an option (MAY) that fails is named and does not hinder; neither does what no check verifies yet.
+    an option (MAY) that fails is named and does not hinder; neither does what no check verifies yet, nor what cannot be
+    judged for want of something that the requirement declares and a target need not offer (`Row.excused`): that is named, too.
     """
     required = [row for row in rows if row.required]
     failed = _ids(required, Verdict.FAIL)
@@ -296,7 +328,7 @@ def conclude(rows: Sequence[Row], *, runtime_refusal: str = "") -> Result:
                 _counted(failed, "required requirement fails", "required requirements fail"),
             ),
         )
-    unclear = _unclear(required, runtime_refusal)
+    unclear = _unclear([row for row in required if not row.excused], runtime_refusal)
     if unclear:
         return Result(word=Word.INCONCLUSIVE, sentence=_sentence(Word.INCONCLUSIVE, *unclear))
     if not _ids(required, Verdict.PASS):
@@ -346,6 +378,7 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
         failed = _ids([row for row in rows if row.strength is strength], Verdict.FAIL)
         if failed:
             said.append(_counted(failed, f"{noun} not met", f"{noun}s not met"))
+    said += _excused([row for row in rows if row.required])
     unverified = len(_ids([row for row in rows if row.required], Verdict.NOT_VERIFIED))
     if unverified:
         said.append(f"{unverified} required requirement{'s' if unverified != 1 else ''} not verified yet")
@@ -354,6 +387,17 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
 
 def _ids(rows: Iterable[Row], verdict: Verdict) -> list[str]:
     return [row.id for row in rows if row.judgement.verdict is verdict]
+
+
+def _excused(required: Sequence[Row]) -> list[str]:
+    """`14 required requirements not judged for want of: node shell (12), selinux (2)`, if there are any."""
+    lacking = [row.excused for row in required if row.excused]
+    counts = Counter(need for needs in lacking for need in needs)
+    if not lacking:
+        return []
+    noun = "required requirement" if len(lacking) == 1 else "required requirements"
+    wants = ", ".join(f"{need} ({count})" for need, count in counts.most_common())
+    return [f"{len(lacking)} {noun} not judged for want of: {wants}"]
 
 
 _NAMED_IDS = 12

@@ -69,10 +69,10 @@ def lacking(needs: Sequence[str], platform: Platform) -> Finding | None:
 
 def _finding(need: str, kind: str, text: str) -> Finding:
     if kind == REFUSED:
-        return Finding(verdict=Verdict.UNSUPPORTED, reason=text)
+        return Finding(verdict=Verdict.UNSUPPORTED, reason=text, lacks=need)
     if kind == LOST:
         return Finding(verdict=Verdict.FAIL, kind=Kind.IGNORED, reason=text)
-    return Finding(verdict=Verdict.INCONCLUSIVE, reason=f"needs {need}: {text}")
+    return Finding(verdict=Verdict.INCONCLUSIVE, reason=f"needs {need}: {text}", lacks=need)
 
 
 def gate(requirements: Mapping[str, Sequence[str]], platform: Platform) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.verdict import Finding, Verdict, kind_of
-from fixtures.errors import Inconclusive, Unsupported
+from fixtures.errors import Inapplicable, Inconclusive, Lacking, Unsupported
 
 _REASON_LENGTH = 400
 
@@ -16,7 +16,7 @@ def judge(excinfo: pytest.ExceptionInfo[BaseException] | None, *, when: str, fol
     """What one phase of a check says.
 
     Only an assertion that the check itself states, in its own file and in its call, blames the target.
-    Unsupported is the target's refusal. Everything else (also an assertion in a fixture or in a library, also
+    Unsupported is the target's refusal; Inapplicable means that the requirement speaks of other targets. Everything else (also an assertion in a fixture or in a library, also
     a skip) means that the check cannot tell.
 
     when: "setup", "call" or "teardown". folder: where the checks lie.
@@ -25,13 +25,16 @@ def judge(excinfo: pytest.ExceptionInfo[BaseException] | None, *, when: str, fol
         return Finding(verdict=Verdict.PASS)
     error = excinfo.value
     if isinstance(error, Unsupported):
-        return Finding(verdict=Verdict.UNSUPPORTED, reason=one_line(error.reason))
+        return Finding(verdict=Verdict.UNSUPPORTED, reason=one_line(error.reason), lacks=error.need)
+    if isinstance(error, Inapplicable):
+        return Finding(verdict=Verdict.NOT_SELECTED, reason=one_line(error.reason))
     if isinstance(error, AssertionError) and when == "call" and _raised_in(excinfo, folder):
         kind, text = kind_of(str(error))
         return Finding(
             verdict=Verdict.FAIL, kind=kind, reason=one_line(text) or "the check's assertion failed"
         )
-    return Finding(verdict=Verdict.INCONCLUSIVE, reason=_doubt(error, when))
+    lacks = error.need if isinstance(error, Lacking) else ""
+    return Finding(verdict=Verdict.INCONCLUSIVE, reason=_doubt(error, when), lacks=lacks)
 
 
 def _doubt(error: BaseException, when: str) -> str:

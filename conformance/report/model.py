@@ -82,6 +82,7 @@ def build(run: Run, catalogue: Catalogue, defects: KnownDefects) -> Json:
                 id=requirement.id,
                 strength=Strength(requirement.strength),
                 judgement=waive(judgement, defects.match(requirement.id, components)),
+                needs=requirement.needs,
                 deselected=deselected,
             )
         )
@@ -172,6 +173,7 @@ def _requirement(run: Run, requirement: Requirement, judgement: Judgement) -> Js
         "verdict": str(judgement.verdict),
         "kind": None if judgement.kind is None else str(judgement.kind),
         "reason": judgement.reason,
+        "lacks": list(judgement.lacks),
         "stale": judgement.stale,
         "defects": list(judgement.defects),
         "duration": round(sum(one.duration for one in records), 3),

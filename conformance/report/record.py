@@ -52,7 +52,13 @@ class CheckRecord:
     def outcome(self, requirement: str) -> Outcome:
         """What the check says of one of its requirements."""
         finding = self.findings[requirement]
-        return Outcome(verdict=finding.verdict, kind=finding.kind, reason=finding.reason, check=self.check)
+        return Outcome(
+            verdict=finding.verdict,
+            kind=finding.kind,
+            reason=finding.reason,
+            lacks=finding.lacks,
+            check=self.check,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
