@@ -43,9 +43,11 @@ class KnownDefect:
     summary: str = "drops it"
 
 
-def outcome(verdict: Verdict, kind: Kind | None = None, reason: str = "", check: str = "a") -> Outcome:
+def outcome(
+    verdict: Verdict, kind: Kind | None = None, reason: str = "", check: str = "a", *, lacks: str = ""
+) -> Outcome:
     """An outcome of a check."""
-    return Outcome(verdict=verdict, kind=kind, reason=reason, check=check)
+    return Outcome(verdict=verdict, kind=kind, reason=reason, check=check, lacks=lacks)
 
 
 def row(
@@ -88,6 +90,39 @@ def test_any_other_message_means_violated(message: str) -> None:
 
 
 # --- combining
+
+
+def lacking(*needs: str, declared: tuple[str, ...] = ("node shell", "two nodes", "mount")) -> Row:
+    """A required row that could not be judged for want of some needs."""
+    judgement = combine([outcome(Verdict.INCONCLUSIVE, lacks=need) for need in needs])
+    return Row(id="LIFE-06", strength=Strength.MUST, judgement=judgement, needs=declared)
+
+
+def test_a_need_that_a_target_need_not_offer_does_not_hinder_and_is_named() -> None:
+    """A cluster without a second node can be conformant, and the result says what was not judged for that."""
+    result = conclude([row("RO-01", Verdict.PASS), lacking("two nodes"), lacking("node shell", "two nodes")])
+    assert result.word is Word.CONFORMANT
+    assert "2 required requirements not judged for want of: two nodes (2), node shell (1)" in result.sentence
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        pytest.param(lacking("two nodes", declared=("mount",)), id="the record does not declare it"),
+        pytest.param(lacking("mount"), id="every conformant target offers it"),
+        pytest.param(lacking("two nodes", ""), id="another check could not tell for another reason"),
+    ],
+)
+def test_no_other_doubt_is_excused(doubtful: Row) -> None:
+    """Only what the record declares, and no target must offer, lets a required requirement stay open."""
+    assert conclude([row("RO-01", Verdict.PASS), doubtful]).word is Word.INCONCLUSIVE
+
+
+def test_a_failure_is_never_excused() -> None:
+    """A check that fails although another of the requirement lacked something makes the run fail."""
+    failed = combine([outcome(Verdict.FAIL), outcome(Verdict.INCONCLUSIVE, lacks="two nodes")])
+    judged = Row(id="UPD-03", strength=Strength.MUST, judgement=failed, needs=("two nodes",))
+    assert conclude([row("RO-01", Verdict.PASS), judged]).word is Word.NOT_CONFORMANT
 
 
 def test_no_check_is_not_verified() -> None:

@@ -12,6 +12,7 @@ from conformance.verdict import ignored
 from fixtures.errors import Inconclusive
 from fixtures.manifests import (
     HOLD,
+    PRIVILEGED,
     Json,
     Look,
     container,
@@ -171,9 +172,8 @@ def test_read_only_when_privileged(privileged_pods: Pods, open_to_all: Asset) ->
     """Given a privileged container, when it writes to the volume as root, then it is refused.
     Control: the same calls succeed on an emptyDir in the same container.
     """
-    privileged = {"privileged": True, "runAsUser": 0, "runAsNonRoot": False}
     answers = privileged_pods.run(
-        with_scratch(open_to_all, ("process",), writes(), CONTROL, securityContext=privileged)
+        with_scratch(open_to_all, ("process",), writes(), CONTROL, securityContext=PRIVILEGED)
     )
 
     needs_root(answers)

@@ -8,7 +8,7 @@ import time
 from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.api import Api, ApiError
-from fixtures.errors import Inconclusive, TimedOut
+from fixtures.errors import Inconclusive, Lacking, TimedOut
 from fixtures.evidence import Evidence
 from fixtures.manifests import HOLD, Json, mounting, tree
 from fixtures.repositories import Asset, Repositories
@@ -86,13 +86,15 @@ class ImageFileSystem:
         try:
             summary = self._api.get(f"/api/v1/nodes/{self._node}/proxy/stats/summary")
         except ApiError as error:
-            raise Inconclusive(
-                f"stats/summary cannot be read: {error}", missing="get on nodes/proxy"
+            raise Lacking(
+                f"stats/summary cannot be read: {error}", need="stats", missing="get on nodes/proxy"
             ) from error
         found = ((summary["node"].get("runtime") or {}).get("imageFs")) or {}
         if "usedBytes" not in found:
-            raise Inconclusive(
-                "stats/summary tells no imageFs.usedBytes", missing="image file system statistics"
+            raise Lacking(
+                "stats/summary tells no imageFs.usedBytes",
+                need="stats",
+                missing="image file system statistics",
             )
         self._evidence.add("fact", "imageFs", found)
         return str(found.get("time", "")), int(found["usedBytes"])

@@ -16,8 +16,9 @@ def judge(excinfo: pytest.ExceptionInfo[BaseException] | None, *, when: str, fol
     """What one phase of a check says.
 
     Only an assertion that the check itself states, in its own file and in its call, blames the target.
-    Unsupported is the target's refusal; Inapplicable means that the requirement speaks of other targets. Everything else (also an assertion in a fixture or in a library, also
-    a skip) means that the check cannot tell.
+    Unsupported is the target's refusal; Inapplicable means that the requirement speaks of other targets.
+    Everything else (also an assertion in a fixture or in a library, also a skip) means that the check cannot
+    tell.
 
     when: "setup", "call" or "teardown". folder: where the checks lie.
     """

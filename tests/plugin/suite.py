@@ -19,7 +19,7 @@ HEAD = """
 import pytest
 from conformance.plugin import verifies
 from conformance.verdict import ignored, unstable
-from fixtures.errors import Inconclusive, Unsupported
+from fixtures.errors import Inapplicable, Inconclusive, Lacking, Unsupported
 """
 
 

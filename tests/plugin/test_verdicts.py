@@ -23,6 +23,12 @@ pytest_plugins = ["pytester"]
         ),
         ("assert 0, ignored(when=False, what='the subPath')", "fail, violated", "assert 0"),
         ("assert 0, unstable(when=True, what='2 of 10 differ')", "fail, unstable", "2 of 10 differ"),
+        ("raise Inapplicable('of Kubernetes up to 1.35')", "not selected", "of Kubernetes up to 1.35"),
+        (
+            "raise Lacking('there is one', need='two nodes')",
+            "inconclusive",
+            "there is one; missing: two nodes",
+        ),
         ("raise Unsupported('mount.HostPath is empty')", "unsupported", "mount.HostPath is empty"),
         (
             "raise Inconclusive('no answer', missing='time')",
