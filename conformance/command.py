@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance import catalogue
+from conformance import catalogue, traces
 from conformance.options import CHOICES, PROFILE, Options, split
 from conformance.records import RecordError
 from conformance.report import draw, read, terminal
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("list", help="every requirement with its checks")
     one.add_argument("--markdown", action="store_true", help="the whole catalogue as a Markdown page")
+    one.add_argument("--bugs", action="store_true", help="the bugs that reached users, and what catches them")
     one.set_defaults(command=list_requirements)
 
     one = commands.add_parser("diff", help="what changed between two reports")
@@ -155,6 +156,9 @@ def list_requirements(options: argparse.Namespace, _: Sequence[str]) -> int:
     demanded = catalogue.load()
     if options.markdown:
         print(catalogue.as_markdown(demanded), end="")
+        return 0
+    if options.bugs:
+        print(traces.bugs_as_markdown(traces.load(demanded)), end="")
         return 0
     collected = _Collected()
     code = _pytest(["--collect-only", "-p", "no:terminal", "-o", f"addopts={_QUIET_ADDOPTS}"], collected)

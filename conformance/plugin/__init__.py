@@ -19,7 +19,7 @@ Fixtures of the plugin:
 
 What the target lacks (`connection["platform"]`) decides before a check is run: see conformance.plugin.gate.
 What the plugin asks of the rest of the suite are the hooks in conformance.plugin.hooks; by default the
-answers are those of `conformance.session`, `conformance.catalogue` and `conformance.known_defects`.
+answers are those of `conformance.session`, `.catalogue`, `.known_defects` and `.traces`.
 
 `conformance.session.start` may raise UsageError (exit code 4) or PreflightRefused (11); an attribute
 `exit_code` of the exception overrides that (12: another run holds the cluster). Anything else that it raises
@@ -29,13 +29,13 @@ is an internal error.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import catalogue, known_defects
+from conformance import catalogue, known_defects, traces
 from conformance.options import Options, add_options, read_options
 from conformance.plugin import allure, hooks
 from conformance.plugin.checks import STATE, Checks, status
@@ -76,6 +76,12 @@ def pytest_conformance_defects() -> known_defects.KnownDefects:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_conformance_traces(catalogue: catalogue.Catalogue) -> Sequence[traces.Traces]:
+    """The shipped claims, gaps and bugs."""
+    return traces.load(catalogue)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_conformance_checks_folder() -> Path:
     """The shipped checks."""
     return CHECKS_FOLDER
@@ -105,10 +111,12 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         demanded = config.hook.pytest_conformance_catalogue()
         defects = config.hook.pytest_conformance_defects()
+        traced = config.hook.pytest_conformance_traces(catalogue=demanded)
     except RecordError as error:
         pytest.exit(str(error), returncode=ExitCode.INTERNAL_ERROR)
     checks = Checks(read_options(config), demanded, defects, folder)
     checks.whole = whole
+    checks.traces = traced
     checks.allure_folder = (
         None if config.option.collectonly else allure.choose_folder(config, checks.options.report)
     )

@@ -23,6 +23,7 @@ from conformance.plugin.judge import judge
 from conformance.plugin.markers import is_check, mistakes, requirements_of, unknown_requirements
 from conformance.report.record import CheckRecord, Collected, word
 from conformance.report.redact import Redactor
+from conformance.traces import Traces
 from conformance.verdict import Finding, Strength, Verdict, selects, weigh
 from fixtures.errors import Unsupported
 from fixtures.evidence import Evidence
@@ -63,6 +64,7 @@ class Checks:
         self.catalogue = catalogue
         self.defects = defects
         self.folder = folder
+        self.traces: Sequence[Traces] = ()
         self.redactor = Redactor()
         self.connection: Mapping[str, Any] = {}
         self.node_class = ""

@@ -265,7 +265,9 @@ class Controller:
             cut=self._cut,
             leftovers=self._leftovers,
         )
-        self.report = self.checks.redactor.value(build(run, self.checks.catalogue, self.checks.defects))
+        self.report = self.checks.redactor.value(
+            build(run, self.checks.catalogue, self.checks.defects, self.checks.traces)
+        )
         write(self.report, self.checks.options.report)
         if self.checks.allure_folder:
             allure.write_surroundings(self.report, self.checks.allure_folder)

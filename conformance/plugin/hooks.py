@@ -11,6 +11,7 @@ import pytest
 from conformance.catalogue import Catalogue
 from conformance.known_defects import KnownDefects
 from conformance.options import Options
+from conformance.traces import Traces
 
 
 class Session(Protocol):
@@ -48,6 +49,11 @@ def pytest_conformance_catalogue() -> Catalogue | None:
 @pytest.hookspec(firstresult=True)
 def pytest_conformance_defects() -> KnownDefects | None:
     """Return the known upstream defects."""
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_conformance_traces(catalogue: Catalogue) -> Sequence[Traces] | None:
+    """Return the claims, gaps and bugs that the requirements stand behind."""
 
 
 @pytest.hookspec(firstresult=True)

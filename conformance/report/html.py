@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from conformance.report import traceability
 from conformance.report.terminal import NO_REAL_CLUSTER, duration
 from conformance.verdict import Verdict, Word
 
@@ -56,6 +57,7 @@ def page(report: Json) -> str:
 {_filters(areas, report["counts"], verdicts)}
 <p class="empty">Nothing matches these filters.</p>
 {sections}
+{traceability.sections(report.get("traceability") or ())}
 {_footer(report)}
 </main>
 <script>

@@ -9,7 +9,9 @@ run              id, started (RFC 3339), duration (seconds), suite_version, cata
 counts           verdict to number, of all requirements
 areas            name, title, counts
 requirements     in the catalogue's order: id, title, statement, strength, owner, area, source, links,
-                 verdict, kind, reason, stale, defects, duration, observed, checks and evidence
+                 verdict, kind, reason, lacks, stale, defects, duration, observed, checks and evidence
+traceability     claims, gaps and bugs: name, title, summary and traces (id, says, verdict, requirements with
+                 their verdicts, documents, note, versions, links, reproduced)
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from typing import Any
 from conformance.catalogue import Catalogue, Requirement
 from conformance.known_defects import KnownDefects
 from conformance.report.record import CheckRecord, Collected
+from conformance.traces import Traces
+from conformance.traces import report as traces_report
 from conformance.verdict import (
     Judgement,
     Outcome,
@@ -71,7 +75,7 @@ class Run:
     leftovers: Sequence[str]
 
 
-def build(run: Run, catalogue: Catalogue, defects: KnownDefects) -> Json:
+def build(run: Run, catalogue: Catalogue, defects: KnownDefects, traces: Sequence[Traces] = ()) -> Json:
     """Make the report of a run."""
     components = released(run.target)
     rows = []
@@ -102,6 +106,7 @@ def build(run: Run, catalogue: Catalogue, defects: KnownDefects) -> Json:
             for area in catalogue.areas
         ],
         "requirements": requirements,
+        "traceability": traces_report(traces, {one["id"]: one["verdict"] for one in requirements}),
     }
 
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from conformance.report import traceability
 from conformance.verdict import Verdict
 
 Json = Mapping[str, Any]
@@ -82,6 +83,9 @@ def summary(report: Json, *, width: int = 100, introduced: bool = False) -> list
             # What a person left out on purpose is known to them.
             named = verdict is not Verdict.NOT_SELECTED or len(ids) < _MANY
             lines += ["", *_wrapped(f"{len(ids)} {heading}" + (f": {ranges(ids)}" if named else ""), width)]
+    traced = traceability.lines(report.get("traceability") or ())
+    if traced:
+        lines += ["", *(line for one in traced for line in _wrapped(one, width, hanging="  "))]
     lines += ["", *_facts(report["run"], width), "", *_wrapped(report["result"]["sentence"], width)]
     return [printable(line) for line in lines]
 

@@ -21,6 +21,7 @@ from typing import Any
 from conformance.catalogue import Area, Catalogue, Requirement
 from conformance.known_defects import Defect, KnownDefects, Specifier
 from conformance.options import Options
+from conformance.traces import Traces
 from fixtures import errors
 
 SETTINGS = Path("fake.json")
@@ -139,6 +140,11 @@ def pytest_conformance_defects() -> KnownDefects:
         )
         for name, component, versions in settings().get("defects", [])
     )
+
+
+def pytest_conformance_traces() -> list[Traces]:
+    """No traces: those that are shipped name requirements that the fake catalogue has not."""
+    return []
 
 
 def pytest_conformance_checks_folder() -> Path:
