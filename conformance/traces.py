@@ -149,15 +149,9 @@ def report(kinds: Iterable[Traces], verdicts: Mapping[str, str]) -> list[dict[st
     ]
 
 
-def caught_by(requirement: str, kinds: Sequence[Traces]) -> list[str]:
-    """The ids of the bugs that a requirement catches."""
-    return [
-        one.id
-        for kind in kinds
-        if kind.name == "bugs"
-        for one in kind.traces
-        if requirement in one.requirements
-    ]
+def behind(requirement: str, kinds: Iterable[Traces]) -> list[str]:
+    """The ids of the claims, gaps and bugs that a requirement stands behind."""
+    return [one.id for kind in kinds for one in kind.traces if requirement in one.requirements]
 
 
 _BUGS_PREFACE = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance import catalogue
-from conformance.traces import FOLDER, NAMES, TraceError, bugs_as_markdown, load, report, verdict
+from conformance.traces import FOLDER, NAMES, TraceError, behind, bugs_as_markdown, load, report, verdict
 from conformance.verdict import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -90,3 +90,8 @@ def test_the_report_tells_each_trace_with_its_requirements() -> None:
         "pass",
         {"API-01": "pass", "API-25": "pass"},
     )
+
+
+def test_a_requirement_knows_what_it_stands_behind() -> None:
+    """Whoever reads a requirement sees which claims, gaps and bugs it is there for."""
+    assert behind("SUB-03", load(catalogue.load())) == ["A18", "G09", "B03", "B04", "B05"]

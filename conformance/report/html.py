@@ -189,6 +189,7 @@ def _requirement(one: Json) -> str:
     reason = f'<span class="reason">{_prose(one["reason"])}</span>' if _worth_telling(one) else ""
     text = " ".join(
         [one["id"], one["title"], one["statement"], one["owner"], one["strength"], one["reason"]]
+        + one.get("traces", [])
     ).lower()
     return f"""<details class="requirement {_class(verdict)}" id="{escape(one["id"])}" data-area="{escape(one["area"])}" \
 data-verdict="{verdict}" data-text="{escape(text)}">
@@ -233,6 +234,9 @@ def _body(one: Json) -> Iterable[str]:
         yield "<h3>Checks</h3>" + _checks(one["checks"])
     if one["evidence"]:
         yield "<h3>Evidence</h3>" + _all_evidence(one["evidence"])
+    if one.get("traces"):
+        links = ", ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in one["traces"])
+        yield f"<h3>Stands behind</h3><p>{links}</p>"
     yield "<h3>Sources</h3>" + "".join(f"<p>{_prose(source)}</p>" for source in one["source"])
     yield "".join(f'<p><a href="{escape(link)}">{escape(link)}</a></p>' for link in one["links"])
     if one["checks"]:

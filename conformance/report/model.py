@@ -9,7 +9,8 @@ run              id, started (RFC 3339), duration (seconds), suite_version, cata
 counts           verdict to number, of all requirements
 areas            name, title, counts
 requirements     in the catalogue's order: id, title, statement, strength, owner, area, source, links,
-                 verdict, kind, reason, lacks, stale, defects, duration, observed, checks and evidence
+                 verdict, kind, reason, lacks, stale, defects, duration, observed, checks, evidence and
+                 traces (the ids below that it stands behind)
 traceability     claims, gaps and bugs: name, title, summary and traces (id, says, verdict, requirements with
                  their verdicts, documents, note, versions, links, reproduced)
 """
@@ -26,7 +27,7 @@ from typing import Any
 from conformance.catalogue import Catalogue, Requirement
 from conformance.known_defects import KnownDefects
 from conformance.report.record import CheckRecord, Collected
-from conformance.traces import Traces
+from conformance.traces import Traces, behind
 from conformance.traces import report as traces_report
 from conformance.verdict import (
     Judgement,
@@ -90,7 +91,10 @@ def build(run: Run, catalogue: Catalogue, defects: KnownDefects, traces: Sequenc
                 deselected=deselected,
             )
         )
-    requirements = [_requirement(run, catalogue[row.id], row.judgement) for row in rows]
+    requirements = [
+        _requirement(run, catalogue[row.id], row.judgement) | {"traces": behind(row.id, traces)}
+        for row in rows
+    ]
     return {
         "schema_version": SCHEMA_VERSION,
         "result": _result(run, rows).to_json(),

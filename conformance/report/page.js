@@ -34,13 +34,12 @@
   area.addEventListener("change", apply);
   words.addEventListener("input", apply);
 
-  // A link to a requirement opens it.
+  // A link to a requirement, or to what it stands behind, opens it and what folds it away.
   const open = () => {
     const row = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (row && row.matches("details")) {
-      row.open = true;
-      row.scrollIntoView();
-    }
+    if (!row) return;
+    for (let one = row.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
+    row.scrollIntoView();
   };
   window.addEventListener("hashchange", open);
   open();

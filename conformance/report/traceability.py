@@ -58,7 +58,7 @@ def _trace(one: Json) -> str:
         f'<a href="{escape(link)}">{escape(link.removeprefix("https://"))}</a>' for link in one["links"]
     )
     return (
-        f'<li class="{_tone(one["verdict"])}"><span class="verdict">{escape(one["verdict"])}</span>'
+        f'<li class="{_tone(one["verdict"])}" id="{escape(one["id"])}"><span class="verdict">{escape(one["verdict"])}</span>'
         f'<span class="id">{escape(one["id"])}</span><span>{escape(one["says"])}'
         f'<span class="reason">{escape(said)} {links}</span></span><span class="shown-by">{shown_by}</span></li>'
     )

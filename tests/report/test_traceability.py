@@ -32,7 +32,7 @@ def test_the_terminal_leaves_out_what_was_not_looked_at() -> None:
 def test_the_page_shows_each_trace_with_its_requirements() -> None:
     """Id, verdict, and each requirement with a link and its own verdict; what is said is text, not HTML."""
     page = sections([kind(trace("A07", "fail", requirements={"SUB-01": "fail"}, versions="2.1"))])
-    assert '<li class="fail"><span class="verdict">fail</span><span class="id">A07</span>' in page
+    assert '<li class="fail" id="A07"><span class="verdict">fail</span><span class="id">A07</span>' in page
     assert 'href="#SUB-01" title="fail"' in page
     assert "says &lt;A07&gt;" in page
     assert "In 2.1." in page
