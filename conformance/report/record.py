@@ -70,6 +70,7 @@ class CheckRecord:
                     "verdict": str(finding.verdict),
                     "kind": None if finding.kind is None else str(finding.kind),
                     "reason": finding.reason,
+                    "lacks": finding.lacks,
                 }
                 for requirement, finding in self.findings.items()
             },
@@ -88,6 +89,7 @@ class CheckRecord:
                 verdict=Verdict(one["verdict"]),
                 kind=None if one["kind"] is None else Kind(one["kind"]),
                 reason=one["reason"],
+                lacks=one["lacks"],
             )
             for requirement, one in data["findings"].items()
         }

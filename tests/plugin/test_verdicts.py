@@ -126,6 +126,24 @@ def test_a_refusal_while_preparing_is_unsupported(suite: Suite) -> None:
     assert suite.run().verdict("SUB-01") == "unsupported"
 
 
+@pytest.mark.parametrize(
+    ("raised", "lacks"),
+    [
+        ("Lacking('there is one node', need='two nodes')", ["two nodes"]),
+        ("Unsupported('no artifacts', need='artifacts')", ["artifacts"]),
+        ("Inconclusive('unclear')", []),
+    ],
+)
+def test_the_report_tells_what_was_lacking(suite: Suite, raised: str, lacks: list[str]) -> None:
+    """The need that the target does not offer reaches the controller, which weighs the run's result by it."""
+    suite.checks(f"""
+        @verifies("SUB-01")
+        def test_it():
+            raise {raised}
+    """)
+    assert suite.run().requirement("SUB-01")["lacks"] == lacks
+
+
 def test_inconclusive_counts_as_error_and_fail_as_failure(suite: Suite) -> None:
     """Pytest's own counts, and whoever reads its JUnit file, see an error for a doubt in a check's call."""
     suite.checks("""
