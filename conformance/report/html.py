@@ -188,8 +188,15 @@ def _requirement(one: Json) -> str:
     verdict = Verdict(one["verdict"])
     reason = f'<span class="reason">{_prose(one["reason"])}</span>' if _worth_telling(one) else ""
     text = " ".join(
-        [one["id"], one["title"], one["statement"], one["owner"], one["strength"], one["reason"]]
-        + one.get("traces", [])
+        [
+            one["id"],
+            one["title"],
+            one["statement"],
+            one["owner"],
+            one["strength"],
+            one["reason"],
+            *one.get("traces", []),
+        ]
     ).lower()
     return f"""<details class="requirement {_class(verdict)}" id="{escape(one["id"])}" data-area="{escape(one["area"])}" \
 data-verdict="{verdict}" data-text="{escape(text)}">
