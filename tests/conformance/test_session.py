@@ -204,6 +204,7 @@ class Fake:
     log: list[str]
     error: Exception | None = None
     kubeconfig: str = "/reference"
+    node_shell: str = "shell {node}"
     control: Any = None
     hosts: tuple[str, ...] = ("127.0.0.1:1", "127.0.0.1:2")
 
@@ -229,7 +230,7 @@ def test_reference(monkeypatch: pytest.MonkeyPatch, cluster: str | None, faults:
     monkeypatch.setattr(ReferenceProcess, "start", start_reference)
     opening = Opening()
     assert reach(options(cluster=cluster), opening) == Reached(
-        kubeconfig="/reference", context=None, reference=True
+        kubeconfig="/reference", context=None, reference=True, node_shell="shell {node}"
     )
     opening.close()
     assert log == [f"start 2 {faults}", "stop reference"]
