@@ -207,7 +207,7 @@ def reach(options: Options, opening: Opening) -> Reached:
         path_ = options.kubeconfig or str(Path(DEFAULT_KUBECONFIG).expanduser())
         return Reached(kubeconfig=path_, context=options.context, reference=False)
     faults = [fault for fault in detail.split(",") if fault]
-    reference = ReferenceProcess.start(nodes=REFERENCE_NODES, faults=faults)
+    reference = ReferenceProcess.start(nodes=REFERENCE_NODES, collecting=True, faults=faults)
     opening.on_close(reference.stop)
     return Reached(
         kubeconfig=reference.kubeconfig, context=None, reference=True, node_shell=reference.node_shell

@@ -148,7 +148,7 @@ class PretendedNode:
         """One metric."""
         return "pretended 1\n"
 
-    def configuration(self) -> Json:
+    def configuration(self) -> Object:
         """As asked."""
         return {"kubeletconfig": {"staticPodPath": "/manifests"}}
 
