@@ -148,6 +148,10 @@ class PretendedNode:
         """One metric."""
         return "pretended 1\n"
 
+    def configuration(self) -> Object:
+        """As asked."""
+        return {"kubeletconfig": {"staticPodPath": "/manifests"}}
+
     def stats_summary(self) -> Object:
         """Only the name."""
         return {"node": {"nodeName": self.name}}
