@@ -160,6 +160,7 @@ def connect(
         registry_token=registry.token,
         registry_hosts=tuple(registry.hosts),
         many_ids=not target.node.one_id,
+        patience=options.patience,
     )
 
 
