@@ -152,7 +152,7 @@ def time_for_giving_up(
     if limit is not None:
         return limit + 10, True
     try:
-        return (10.0 if parallel_pulls() == 1 else 30.0), False
+        return (10.0 if parallel_pulls() == 1 else 20.0), False
     except Lacking:
         return 10.0, False
 
@@ -319,15 +319,18 @@ def test_init_containers_of_the_pod(pods: Pods, repositories: Repositories, obse
     container and the main one do is recorded.
     """
     absent = f"{repositories.new('absent').address}:v1"
-    for title, mounts_it in (("the main container", "main"), ("the init container", "init")):
+    waiting = {}
+    for mounts_it in ("main", "init"):
         init, main = (
             container(name=name, mounts=[mount()] if name == mounts_it else ()) for name in ("init", "main")
         )
-        pod_ = pods.start(pod([main], init=[init], volumes=[image_volume(absent)]))
-        control(pod_.refusal() is not None, f"{title} waits for its image")
+        waiting[mounts_it] = pods.create(pod([main], init=[init], volumes=[image_volume(absent)]))
+    for mounts_it, pod_ in waiting.items():
+        pod_.settle()
+        control(pod_.refusal() is not None, f"a container waits where {mounts_it} mounts the volume")
         observe(
             {name: doing(pod_, name) for name in ("init", "main")},
-            f"init and main container, where {title} mounts the failing volume",
+            f"init and main container, where {mounts_it} mounts the failing volume",
         )
 
 
@@ -417,7 +420,7 @@ def test_interrupted_transfer_ends_in_intact_content(
     asset = repositories.new().push(large)
     asset.repository.misbehave(reset_after_bytes=2 * MEBIBYTE, count=1)
     pod_ = pods.create(mounting(asset.reference))
-    started = in_time(lambda: pod_.wait_started("main", seconds=60))
+    started = in_time(lambda: pod_.wait_started_soon("main", seconds=60))
 
     assert started is not None, "the Pod did not start within 60 s of the interruption"
     assert pod_.answers().tree() == asset.tree
