@@ -148,9 +148,9 @@ class PretendedNode:
         """One metric."""
         return "pretended 1\n"
 
-    def configuration(self) -> Object:
-        """As asked."""
-        return {"kubeletconfig": {"staticPodPath": "/manifests"}}
+    def configz(self) -> Object:
+        """One setting."""
+        return {"kubeletconfig": {"maxPods": 1, "staticPodPath": "/manifests"}}
 
     def stats_summary(self) -> Object:
         """Only the name."""
