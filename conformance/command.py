@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("list", help="every requirement with its checks, images and sources")
     form = one.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="the whole catalogue as a Markdown page")
-    form.add_argument("--bugs", action="store_true", help="the bugs that reached users, and what catches them")
+    form.add_argument(
+        "--bugs", action="store_true", help="the bugs that reached users, and what catches them"
+    )
     form.add_argument("--json", action="store_true", help="for machines")
     one.set_defaults(command=list_requirements)
 
