@@ -144,6 +144,10 @@ class PretendedNode:
         self.sessions.append(session)
         return session
 
+    def configuration(self) -> dict[str, Any]:
+        """A KubeletConfiguration that says little."""
+        return {"kubeletconfig": {"syncFrequency": "1m0s"}}
+
     def metrics(self) -> str:
         """One metric."""
         return "pretended 1\n"
