@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conformance.checks.refusals import UNPULLED, refused
-from conformance.control import control
+from conformance.control import control, in_time
 from conformance.plugin import verifies
 from fixtures.api import Api
 from fixtures.credentials import Credentials, User, pull_secrets, with_secrets
 from fixtures.errors import Inapplicable
 from fixtures.kubelet_configuration import kubelet_configuration
-from fixtures.manifests import HOLD, mounting, tree
+from fixtures.manifests import HOLD, Json, mounting, tree
 from fixtures.preloaded import preloaded_image
 from fixtures.repositories import Asset
 from fixtures.workloads import Pods, container_status
@@ -128,6 +128,10 @@ def test_preloaded_image_is_free(pods: Pods, api: Api, node: str, policy: str) -
     assert pulls == []
 
 
+def _ended(state: Json) -> bool:
+    return "running" not in container_status(state, "main")["state"]
+
+
 @verifies("AUTH-22")
 def test_revoked_credential_stops_new_pulls_only(
     pods: Pods, credentials: Credentials, private: Asset, alice: User
@@ -161,7 +165,10 @@ def test_revoked_credential_stops_new_pulls_only(
     refused(pods.start(with_secrets(private.reference, secret, policy="Always")))
     tried = private.repository.requests(after=mark).users
     control("alice" in tried, "the registry saw the revoked credential once more")
+    ended = in_time(
+        lambda: running.wait(_ended, "the running Pod to end", seconds=2)
+    )  # as soon as a kubelet can
+    assert ended is None, "the running container has ended"
     after = container_status(running.state(), "main")
-    assert "running" in after["state"], f"the running container has become {after['state']}"
     assert (after["containerID"], after["restartCount"]) == (before["containerID"], before["restartCount"])
     assert running.look(tree()).tree() == private.tree
