@@ -50,6 +50,26 @@ CHOICES = (
     ),
     Choice(flag="--probe-image", metavar="IMAGE", help="an image with Python 3 for the probe's containers"),
     Choice(flag="--nodes", metavar="NAMES", help="the node to judge; a run judges one"),
+    Choice(
+        flag="--node-shell",
+        metavar="COMMAND",
+        help="a command that runs sh on the node {node} with its own input: docker exec -i {node}, ssh root@{node}; or the word pod",
+    ),
+    Choice(
+        flag="--node-restart-kubelet",
+        metavar="COMMAND",
+        help="restarts the kubelet, on the node (default: systemctl restart kubelet)",
+    ),
+    Choice(
+        flag="--node-restart-runtime",
+        metavar="COMMAND",
+        help="restarts the container runtime, on the node (default: systemctl restart containerd, or crio)",
+    ),
+    Choice(
+        flag="--node-reboot",
+        metavar="COMMAND",
+        help="reboots the node, on the node; by default no node is rebooted",
+    ),
     Choice(flag="--report", metavar="FOLDER", help=f"write reports to FOLDER (default: {DEFAULT_REPORT})"),
 )
 PROFILE = Choice(flag="--profile", metavar="PROFILE", help="which requirements are selected")
@@ -66,19 +86,25 @@ class Options:
     registry: str | None = None
     probe_image: str | None = None
     nodes: tuple[str, ...] = ()
+    node_shell: str | None = None
+    node_restart_kubelet: str | None = None
+    node_restart_runtime: str | None = None
+    node_reboot: str | None = None
     profile: Profile = Profile.ALL
     requirements: tuple[str, ...] = ()
     report: Path
     workers: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the report tells of the options. Paths stay out: they name the machine, not the run."""
+        """Return what the report tells of the options. Paths and commands stay out: they name the machine, not the run."""
         return {
             "context": self.context,
             "cluster": self.cluster,
             "registry": self.registry,
             "probe_image": self.probe_image,
             "nodes": list(self.nodes),
+            "node_shell": bool(self.node_shell),
+            "node_reboot": bool(self.node_reboot),
             "profile": str(self.profile),
             "requirements": list(self.requirements),
             "workers": self.workers,

@@ -13,11 +13,14 @@ from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.errors import Inconclusive
 from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod
+from fixtures.node_shell import NodeShell
 from fixtures.repositories import Asset, Repositories, Requests
 from fixtures.workloads import Pod, Pods, Refusal, phase
 from images import site as site_asset
 from images.tree import Tree
 
+SHORT_NAME = "image-volume-conformance-short-name"
+INJECTED = "an error that the suite has planted"
 PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: imageBackOffPeriod
 PATIENCE = 180.0  # seconds; containers/image waits 2, 4, 8, 16 and 32 s after a 429 before it gives up, and CRI-O asks twice
@@ -245,6 +248,40 @@ def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
     control(without.refusal() is None, "the same Pod without the volume runs")
     assert not started, ignored(when=True, what="the image volume")
     assert no_driver or (refusal is not None and refusal.reason == "CreateContainerError")
+
+
+@pytest.fixture
+def uninspectable(node_shell: NodeShell, site: Asset) -> str:
+    """A reference of which the runtime cannot say whether it has the image.
+
+    CRI-O cannot for a short name, where it is not told in which registries to search; else something between kubelet and runtime must make
+    the call fail.
+    """
+    if node_shell.inspection_fails(SHORT_NAME):
+        return SHORT_NAME
+    node_shell.fail_inspection(site.reference, INJECTED)
+    control(node_shell.inspection_fails(site.reference), "the runtime's ImageStatus fails")
+    return site.reference
+
+
+@verifies("ERR-17")
+@pytest.mark.parametrize("policy", ["IfNotPresent", "Never"])
+def test_inspection_fails(pods: Pods, site: Asset, uninspectable: str, policy: str) -> None:
+    """Given an image of which the runtime cannot say whether it is there, when a Pod mounts it, then its container waits with
+    ImageInspectError, and the event InspectFailed on the Pod says why.
+    Control: the runtime's answer is an error; another image, at a registry that is well, is shown.
+    """
+    pod_ = pods.start(mounting(uninspectable, pull_policy=policy))
+    refusal = pod_.refusal()
+    other = site.repository.push(site.image, "other")
+
+    assert refusal is not None, "the container started"
+    assert refusal.reason == "ImageInspectError"
+    event = pod_.wait_event(lambda e: e.reason == "InspectFailed", "the event InspectFailed")
+    assert event is not None, "there is no event InspectFailed"
+    assert (event.type, event.field_path) == ("Warning", "")
+    assert event.message.startswith("Failed to inspect image")
+    control(pods.run(mounting(other.reference)).tree() == site.tree, "another image is shown")
 
 
 @verifies("ERR-22")

@@ -144,13 +144,13 @@ class PretendedNode:
         self.sessions.append(session)
         return session
 
-    def configuration(self) -> dict[str, Any]:
-        """A KubeletConfiguration that says little."""
-        return {"kubeletconfig": {"syncFrequency": "1m0s"}}
-
     def metrics(self) -> str:
         """One metric."""
         return "pretended 1\n"
+
+    def configuration(self) -> Object:
+        """As asked."""
+        return {"kubeletconfig": {"staticPodPath": "/manifests"}}
 
     def stats_summary(self) -> Object:
         """Only the name."""

@@ -297,7 +297,7 @@ async def test_node_proxy() -> None:
         base = "/api/v1/nodes"
         assert await client.send("GET", f"{base}/node-1/proxy/metrics") == (200, [], "pretended 1\n")
         assert (await client.send("GET", f"{base}/node-1/proxy/configz"))[2] == {
-            "kubeletconfig": {"syncFrequency": "1m0s"}
+            "kubeletconfig": {"staticPodPath": "/manifests"}
         }
         assert (await client.send("GET", f"{base}/node-1/proxy/stats/summary"))[2] == {
             "node": {"nodeName": "node-1"}
