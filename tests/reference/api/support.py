@@ -150,7 +150,7 @@ class PretendedNode:
 
     def configz(self) -> Object:
         """One setting."""
-        return {"kubeletconfig": {"maxPods": 1, "staticPodPath": "/manifests"}}
+        return {"kubeletconfig": {"staticPodPath": "/manifests"}}
 
     def stats_summary(self) -> Object:
         """Only the name."""
