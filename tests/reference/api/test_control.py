@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.reference.api.controllers import NamespaceController
+from fixtures.reference.api.controllers.namespaces import NamespaceController
 from fixtures.reference.api.resources import RESOURCES, Place
 from fixtures.reference.api.rest import Rest
 from fixtures.reference.api.scheduler import Scheduler, obstacle
