@@ -103,7 +103,7 @@ async def test_template_may_lack_a_reference(resource: str) -> None:
         ("statefulsets", workload("statefulsets", template(restartPolicy="Never")), 'restartPolicy: Unsupported value: "Never"'),
         ("jobs", workload("jobs", template()), 'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'),
         ("cronjobs", workload("cronjobs", schedule="1 1"), 'spec.schedule: Invalid value: "1 1": expected exactly 5 fields'),
-        ("cronjobs", workload("cronjobs", template(restartPolicy="Never", volumes=[])), "spec.jobTemplate.spec.template.spec.containers[0].volumeMounts"),
+        ("cronjobs", workload("cronjobs", template(restartPolicy="Never", volumes=[])), "spec.jobTemplate.spec.template.spec.containers[0]"),
     ],
 )  # fmt: skip
 async def test_refused(resource: str, body: Any, text: str) -> None:
