@@ -19,7 +19,7 @@ from images.tree import Tree
 
 NEVER_PULLED = "registry.example/assets/site"
 ROLLED_OUT = [name for name, kind in KINDS.items() if kind.held]
-STUCK = ("ImagePullBackOff", "RegistryUnavailable")
+UNPULLED = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
 END_SECONDS = 30.0
 
 
@@ -153,7 +153,7 @@ def test_bad_reference_in_a_rollout_harms_nobody(
     answer = workload.set_reference(f"{old.repository.address}:absent")
     if not answer.ok:
         raise Inconclusive(f"the new reference was refused: {answer.status} {answer.message}")
-    stuck = in_time(lambda: newcomer(workload, pods).wait_refusal(*STUCK))
+    stuck = in_time(lambda: newcomer(workload, pods).wait_refusal(*UNPULLED))
     left = {pod.uid for pod in workload.pods()}
     serving_on = [pod for pod in pods if pod.uid in left]
 

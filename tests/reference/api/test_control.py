@@ -97,7 +97,7 @@ async def scheduling(*nodes: Any) -> AsyncIterator[Store]:
     store = Store()
     for one in nodes:
         store.create("nodes", one)
-    task = asyncio.create_task(Scheduler(store).run())
+    task = asyncio.create_task(Scheduler(store, Faults()).run())
     await asyncio.sleep(0)
     try:
         yield store
