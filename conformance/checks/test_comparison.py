@@ -162,7 +162,9 @@ def test_copy_is_charged_and_volume_not(
     copy = pods.started(copy_alone(asset.reference, HOLD))
     deadline = time.monotonic() + MEASURED_SECONDS
     with evidence.waiting("the kubelet to have measured the copy"):
-        while (used := storage(api, evidence, node, copy, volume))[copy.name] < size:
+        while (used := storage(api, evidence, node, copy, volume)).get(
+            copy.name, 0
+        ) < size or volume.name not in used:
             if time.monotonic() > deadline:
                 raise TimedOut(f"the kubelet did not charge the copy within {MEASURED_SECONDS:.0f} s: {used}")
             time.sleep(PAUSE_SECONDS)
@@ -171,7 +173,7 @@ def test_copy_is_charged_and_volume_not(
 
 
 def storage(api: Api, evidence: Evidence, node: str, *of: Pod) -> dict[str, int]:
-    """The ephemeral storage of these Pods by the node's stats/summary, 0 where it is not measured. Lacking where it cannot be had."""
+    """The ephemeral storage of those of these Pods that the node's stats/summary has measured. Lacking where it cannot be had."""
     try:
         summary = api.get(f"/api/v1/nodes/{node}/proxy/stats/summary")
     except ApiError as error:
@@ -179,10 +181,11 @@ def storage(api: Api, evidence: Evidence, node: str, *of: Pod) -> dict[str, int]
             f"stats/summary cannot be read: {error}", need="stats", missing="get on nodes/proxy"
         ) from error
     measured = {
-        one["podRef"]["uid"]: int((one.get("ephemeral-storage") or {}).get("usedBytes") or 0)
+        one["podRef"]["uid"]: int(one["ephemeral-storage"]["usedBytes"])
         for one in summary.get("pods") or []
+        if "usedBytes" in (one.get("ephemeral-storage") or {})
     }
-    found = {one.name: measured.get(one.uid, 0) for one in of}
+    found = {one.name: measured[one.uid] for one in of if one.uid in measured}
     evidence.keep("fact", "ephemeral storage", found)
     return found
 
