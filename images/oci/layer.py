@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 import posixpath
 import struct
 import zlib
@@ -15,7 +16,7 @@ from typing import Literal, Protocol
 import zstandard
 
 from images.oci import tar
-from images.oci.content import Blob, Bytes, Content
+from images.oci.content import CHUNK, Blob, Bytes, Content
 from images.oci.tar import MTIME, Member
 
 __all__ = [
@@ -148,12 +149,15 @@ class Layer:
 
     What a runtime does about a parent without a header is not specified (OCI image specification 1.1 is silent, and
     runtimes differ in its mode and time), so only a layer that is wrong on purpose leaves them out.
+
+    padding: zero bytes after the end of the archive, as `tar` itself adds some: a large layer of which little is unpacked.
     """
 
     members: Sequence[Member]
     _: dataclasses.KW_ONLY
     compression: Compression = "gzip"
     parents: bool = True
+    padding: int = 0
 
     @functools.cached_property
     def written(self) -> tuple[Member, ...]:
@@ -217,7 +221,8 @@ class Layer:
         )
 
     def _make(self, plain: _Hash | None = None) -> Iterator[bytes]:
-        return compressed(_watched(tar.stream(self.written), plain), self.compression)
+        archive = itertools.chain(tar.stream(self.written), _zeros(self.padding))
+        return compressed(_watched(archive, plain), self.compression)
 
 
 def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
@@ -228,6 +233,12 @@ def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[by
         yield from _zstd(chunks)
     else:
         yield from chunks
+
+
+def _zeros(size: int) -> Iterator[bytes]:
+    piece = bytes(min(size, CHUNK))
+    for start in range(0, size, CHUNK):
+        yield piece[: size - start]
 
 
 class _Hash(Protocol):

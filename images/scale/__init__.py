@@ -10,6 +10,7 @@ from images.oci.layer import Compression, Layer, Member, directory, file
 from images.oci.stamp import labels, stamp
 
 PER_DIRECTORY = 1000
+PIECE = 64 << 20
 
 
 def image(
@@ -30,6 +31,15 @@ def image(
     )
     many = Layer([stamp("files/build.json", build), *_many(build, files, depth)], compression=compression)
     return Image([many, bulk], config=labels(build), architecture=architecture)
+
+
+def heavy(build: str = "1", *, pieces: int = 16, piece: int = PIECE, architecture: str = "amd64") -> Image:
+    """An image that weighs `pieces` times `piece` bytes by its manifest, and costs little: one layer over and over.
+
+    What is fetched is one blob of `piece` bytes, most of it padding after the archive's end; what is unpacked is a small file.
+    """
+    layer = Layer([stamp("heavy/build.json", build)], compression="none", padding=piece)
+    return Image([layer] * pieces, config=labels(build), architecture=architecture)
 
 
 def _many(build: str, files: int, depth: int) -> Iterator[Member]:

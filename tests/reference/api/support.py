@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from fixtures.reference.api.controllers import NamespaceController
+from fixtures.reference.api.controllers.namespaces import NamespaceController
 from fixtures.reference.api.nodes import ExecSession, Input
 from fixtures.reference.api.objects import Object
 from fixtures.reference.api.server import ApiServer
