@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 import pytest
 
 from conformance.checks.refusals import UNPULLED
 from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.credentials import Credentials, User, pull_secrets, with_secrets
-from fixtures.manifests import mounting
+from fixtures.manifests import container, image_volume, mount, mounting, pod, tree
 from fixtures.namespaces import Namespaces
 from fixtures.plugin import PodsAt
-from fixtures.repositories import Asset
+from fixtures.repositories import Asset, Repositories
 from fixtures.workloads import Pods
+from images import artifact as artifact_asset
+from images.oci.image import Image
+from images.oci.layer import Layer, file, symlink
 
 
 @verifies("SEC-08")
@@ -51,3 +57,65 @@ def test_tenant_cannot_use_anothers_private_image(
     own = credentials.secret(other.namespace, {host: alice})
     right = other.run(with_secrets(private.reference, own, policy="IfNotPresent")).tree()
     control(right == private.tree, "with the right secret of its own the other tenant's Pod starts")
+
+
+FAR_UP = "../" * 16
+
+
+LEADING_OUT: Mapping[str, str] = {
+    "up": FAR_UP,
+    "root": "/",
+    "hop": "up/etc",
+    "process-root": "/proc/1/root",
+    "process-folder": "/proc/self/cwd",
+}
+
+
+"""Symbolic links that leave the image where they are followed on the node."""
+
+
+@verifies("SEC-02")
+@pytest.mark.parametrize(
+    "sub_path", ["up/etc", "root/etc", "hop", "process-root/etc", "process-folder", "up/proc/1/root"]
+)
+def test_sub_path_shows_nothing_of_the_node(
+    pods: Pods, repositories: Repositories, build: str, sub_path: str
+) -> None:
+    """Given links out of the image to directories that every node has, when a container mounts the image with a subPath through one of them,
+    then either it is not created or it shows nothing but names of the image, which has a directory `etc` itself.
+    Control: another container of the Pod mounts a directory by its own name.
+    """
+    own = {"etc", "own", f"decoy-{build}", *LEADING_OUT}
+    members = [file(f"etc/decoy-{build}", build), file("own/etc", build)]
+    members += [symlink(name, target) for name, target in LEADING_OUT.items()]
+    asset = repositories.new("links").push(Image([Layer(members)]))
+    through = container((("names", "/vol"),), name="through", mounts=[mount(sub_path=sub_path)])
+    by_name = container((("names", "/vol"),), name="by-name", mounts=[mount(sub_path="etc")])
+    pod_ = pods.start(pod([through, by_name], volumes=[image_volume(asset.reference)]))
+
+    if pod_.refusal("through") is None:
+        seen = pod_.answers("through").of("names", "/vol")
+        foreign = set(seen) - own if isinstance(seen, list) else set()
+        assert foreign == set()
+    refusal = pod_.refusal("by-name")
+    control(refusal is None, f"a directory is mounted by its own name ({refusal})")
+
+
+@verifies("SEC-02")
+@pytest.mark.parametrize(
+    "title", [f"{FAR_UP}etc/passwd", "/etc/passwd", f"{FAR_UP}proc/1/root/etc/passwd", "/proc/self/environ"]
+)
+def test_title_shows_nothing_of_the_node(
+    pods: Pods, repositories: Repositories, build: str, title: str
+) -> None:
+    """Given an artifact with a title that names a file of every node, when a container mounts it, then either it is not created, or the mount
+    shows nothing but the artifact's own bytes.
+    """
+    hostile = artifact_asset.escaping(build, titles={title: build, "good": f"good {build}"})
+    asset = repositories.new("hostile").push(hostile)
+    pod_ = pods.start(mounting(asset.reference, tree()))
+
+    if pod_.refusal() is None:
+        entries = pod_.answers().of("tree").get("entries") or {}
+        seen = {entry["sha256"] for entry in entries.values() if entry["type"] == "file"}
+        assert seen <= {hashlib.sha256(one.data).hexdigest() for one in hostile.files}
