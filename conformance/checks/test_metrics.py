@@ -31,8 +31,6 @@ ENSURED = "kubelet_image_manager_ensure_image_requests_total"
 
 Observe = Callable[[Any, str], None]
 
-pytestmark = pytest.mark.xdist_group("metrics")  # each would be too much beside another
-
 MANY = 50
 PULLED = 5
 """Pulls at once that the kubelet's default limits (registryBurst 10) still let through."""
@@ -56,7 +54,7 @@ def many_mounts(reference: str, *, sub_path: str | None = None, **main: Any) -> 
 
 @verifies("MET-01")
 def test_requested_volumes_are_counted(
-    pods: Pods, kubelet: Kubelet, site: Asset, repositories: Repositories
+    pods: Pods, counters: Kubelet, site: Asset, repositories: Repositories
 ) -> None:
     """Given a container that mounts fifty image volumes, each twice, when it starts, then the volumes requested grow by fifty; and given one
     whose fifty volumes cannot be had, then they don't.
@@ -72,15 +70,15 @@ def test_requested_volumes_are_counted(
         pods.create(many_volumes(absent, pull_policy="Never")).wait_refusal("ErrImageNeverPull")
 
     started, failed = (
-        kubelet.measure(start, others=containers_besides(1)),
-        kubelet.measure(fail, others=containers_besides(0)),
+        counters.measure(start, others=containers_besides(1)),
+        counters.measure(fail, others=containers_besides(0)),
     )
     assert MANY <= started.of(REQUESTED) < 2 * MANY
     assert failed.of(REQUESTED) < MANY
 
 
 @verifies("MET-02")
-def test_mounts_are_counted(pods: Pods, kubelet: Kubelet, site: Asset) -> None:
+def test_mounts_are_counted(pods: Pods, counters: Kubelet, site: Asset) -> None:
     """Given a container that mounts one image volume at fifty paths, when it starts, then the mounted volumes grow by fifty.
     Control: few other containers are started meanwhile.
     """
@@ -89,11 +87,11 @@ def test_mounts_are_counted(pods: Pods, kubelet: Kubelet, site: Asset) -> None:
         pods.started(many_mounts(site.reference))
         growth.wait(SUCCEEDED, MANY)
 
-    assert MANY <= kubelet.measure(start, others=containers_besides(1)).of(SUCCEEDED) < 2 * MANY
+    assert MANY <= counters.measure(start, others=containers_besides(1)).of(SUCCEEDED) < 2 * MANY
 
 
 @verifies("MET-03")
-def test_failed_mounts_are_counted(pods: Pods, kubelet: Kubelet, site: Asset) -> None:
+def test_failed_mounts_are_counted(pods: Pods, counters: Kubelet, site: Asset) -> None:
     """Given a container that mounts fifty times a subPath that the image does not hold, when the runtime refuses to create it, then the
     errors grow by fifty at least, once for each attempt, and the mounted volumes don't.
     Control: the same container mounts a subPath that there is; few other containers are started meanwhile.
@@ -104,7 +102,7 @@ def test_failed_mounts_are_counted(pods: Pods, kubelet: Kubelet, site: Asset) ->
         growth.wait(FAILED, MANY)
 
     pods.started(many_mounts(site.reference, sub_path="site"))
-    failed = kubelet.measure(fail, others=containers_besides(0))
+    failed = counters.measure(fail, others=containers_besides(0))
     assert failed.of(FAILED) >= MANY
     assert failed.of(SUCCEEDED) < MANY
 
@@ -112,7 +110,7 @@ def test_failed_mounts_are_counted(pods: Pods, kubelet: Kubelet, site: Asset) ->
 @verifies("MET-04")
 @pytest.mark.parametrize("reason", ["ErrImageNeverPull", "CreateContainerConfigError"])
 def test_container_that_failed_earlier_counts_no_mount(
-    pods: Pods, kubelet: Kubelet, site: Asset, repositories: Repositories, reason: str
+    pods: Pods, counters: Kubelet, site: Asset, repositories: Repositories, reason: str
 ) -> None:
     """Given a container with fifty mounts of an image volume whose own image is absent, or that takes its environment from a ConfigMap
     that is not there, when it fails for that, then the mounted volumes don't grow.
@@ -134,8 +132,8 @@ def test_container_that_failed_earlier_counts_no_mount(
         pods.create(many_mounts(site.reference, **wrong[reason])).wait_refusal(reason)
 
     good, failed = (
-        kubelet.measure(start, others=containers_besides(1)),
-        kubelet.measure(fail, others=containers_besides(0)),
+        counters.measure(start, others=containers_besides(1)),
+        counters.measure(fail, others=containers_besides(0)),
     )
     control(good.of(SUCCEEDED) >= MANY, "the mounts of a container that starts are counted")
     assert failed.of(SUCCEEDED) < MANY
@@ -143,7 +141,7 @@ def test_container_that_failed_earlier_counts_no_mount(
 
 @verifies("MET-05")
 def test_pulls_for_volumes_are_measured(
-    pods: Pods, kubelet: Kubelet, repositories: Repositories, registry: RegistryControl, build: str
+    pods: Pods, counters: Kubelet, repositories: Repositories, registry: RegistryControl, build: str
 ) -> None:
     """Given five image volumes under Always, each with a tag of its own for an image of 11 MiB, when a container mounts them, then the pulls
     of such images that the kubelet has timed, and its operations pull_image, grow by five.
@@ -163,7 +161,7 @@ def test_pulls_for_volumes_are_measured(
         pods.create(manifest).wait_started("main")
         growth.wait(OPERATIONS, PULLED, operation_type="pull_image")
 
-    growth = kubelet.measure(
+    growth = counters.measure(
         pull, others=lambda _: pulls_of_others(registry, repository, since), few=PULLED - 1
     )
     assert growth.of(PULLS, image_size_in_bytes="10MB-100MB") >= PULLED
@@ -184,7 +182,7 @@ def pulls_of_others(registry: RegistryControl, repository: Repository, since: in
 
 @verifies("MET-06")
 def test_policy_of_ensured_volumes(
-    pods: Pods, kubelet: Kubelet, repositories: Repositories, observe: Observe
+    pods: Pods, counters: Kubelet, repositories: Repositories, observe: Observe
 ) -> None:
     """Given fifty absent image volumes under Never in a container under IfNotPresent, when the Pod is started, then the policy under which
     the kubelet counts fifty images more is recorded.
@@ -195,7 +193,7 @@ def test_policy_of_ensured_volumes(
         pods.create(many_volumes(absent, pull_policy="Never", imagePullPolicy="IfNotPresent")).wait_refusal()
         growth.wait(ENSURED, MANY)
 
-    growth = kubelet.measure(ensure, others=containers_besides(0))
+    growth = counters.measure(ensure, others=containers_besides(0))
     counted = [
         policy for policy in ("never", "ifnotpresent") if growth.of(ENSURED, pull_policy=policy) >= MANY
     ]
