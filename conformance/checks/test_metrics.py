@@ -67,7 +67,7 @@ def test_requested_volumes_are_counted(
         growth.wait(REQUESTED, MANY)
 
     def fail(_: Growth) -> None:
-        pods.create(many_volumes(absent, pull_policy="Never")).wait_refusal("ErrImageNeverPull")
+        pods.create(many_volumes(absent, pull_policy="Never")).wait_refusal()
 
     started, failed = (
         counters.measure(start, others=containers_besides(1)),
@@ -112,7 +112,7 @@ def test_failed_mounts_are_counted(pods: Pods, counters: Kubelet, site: Asset) -
 def test_container_that_failed_earlier_counts_no_mount(
     pods: Pods, counters: Kubelet, site: Asset, repositories: Repositories, reason: str
 ) -> None:
-    """Given a container with fifty mounts of an image volume whose own image is absent, or that takes its environment from a ConfigMap
+    """Given a container with fifty image volumes whose own image is absent, or that takes its environment from a ConfigMap
     that is not there, when it fails for that, then the mounted volumes don't grow.
     Control: without that they do; few other containers are started meanwhile.
     """
@@ -125,11 +125,11 @@ def test_container_that_failed_earlier_counts_no_mount(
     }
 
     def start(growth: Growth) -> None:
-        pods.started(many_mounts(site.reference))
+        pods.started(many_volumes(site.reference))
         growth.wait(SUCCEEDED, MANY)
 
     def fail(_: Growth) -> None:
-        pods.create(many_mounts(site.reference, **wrong[reason])).wait_refusal(reason)
+        pods.create(many_volumes(site.reference, **wrong[reason])).wait_refusal(reason)
 
     good, failed = (
         counters.measure(start, others=containers_besides(1)),
