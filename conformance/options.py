@@ -50,6 +50,31 @@ CHOICES = (
     ),
     Choice(flag="--probe-image", metavar="IMAGE", help="an image with Python 3 for the probe's containers"),
     Choice(flag="--nodes", metavar="NAMES", help="the node to judge; a run judges one"),
+    Choice(
+        flag="--node-shell",
+        metavar="COMMAND",
+        help="a command that runs sh on the node {node} with its own input: docker exec -i {node}, ssh root@{node}; or the word pod",
+    ),
+    Choice(
+        flag="--node-restart-kubelet",
+        metavar="COMMAND",
+        help="restarts the kubelet, on the node (default: systemctl restart kubelet)",
+    ),
+    Choice(
+        flag="--node-restart-runtime",
+        metavar="COMMAND",
+        help="restarts the container runtime, on the node (default: systemctl restart containerd, or crio)",
+    ),
+    Choice(
+        flag="--node-reboot",
+        metavar="COMMAND",
+        help="reboots the node, on the node; by default no node is rebooted",
+    ),
+    Choice(
+        flag="--patience",
+        metavar="SECONDS",
+        help="how long the runtime may take to give up a pull that stalls; without it, that is judged where it is soon",
+    ),
     Choice(flag="--report", metavar="FOLDER", help=f"write reports to FOLDER (default: {DEFAULT_REPORT})"),
 )
 PROFILE = Choice(flag="--profile", metavar="PROFILE", help="which requirements are selected")
@@ -58,7 +83,7 @@ _REQUIREMENT = "--requirement"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the run was asked for. report: an absolute path. workers: how many processes run checks."""
+    """What the run was asked for. patience: seconds. report: an absolute path. workers: how many processes run checks."""
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -66,19 +91,27 @@ class Options:
     registry: str | None = None
     probe_image: str | None = None
     nodes: tuple[str, ...] = ()
+    node_shell: str | None = None
+    node_restart_kubelet: str | None = None
+    node_restart_runtime: str | None = None
+    node_reboot: str | None = None
+    patience: float | None = None
     profile: Profile = Profile.ALL
     requirements: tuple[str, ...] = ()
     report: Path
     workers: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the report tells of the options. Paths stay out: they name the machine, not the run."""
+        """Return what the report tells of the options. Paths and commands stay out: they name the machine, not the run."""
         return {
             "context": self.context,
             "cluster": self.cluster,
             "registry": self.registry,
             "probe_image": self.probe_image,
             "nodes": list(self.nodes),
+            "node_shell": bool(self.node_shell),
+            "node_reboot": bool(self.node_reboot),
+            "patience": self.patience,
             "profile": str(self.profile),
             "requirements": list(self.requirements),
             "workers": self.workers,
@@ -113,9 +146,11 @@ def read_options(config: pytest.Config, environment: Mapping[str, str] | None = 
     given = {choice.name: chosen(choice) for choice in CHOICES}
     folder = Path(given.pop("report") or DEFAULT_REPORT)
     nodes = given.pop("nodes")
+    patience = given.pop("patience")
     return Options(
         **given,
         nodes=split(nodes),
+        patience=_seconds(patience),
         profile=_profile(chosen(PROFILE)),
         requirements=split(*(config.getoption("requirement") or ())),
         report=(config.invocation_params.dir / folder).absolute(),
@@ -127,6 +162,18 @@ def split(*texts: str | None) -> tuple[str, ...]:
     """Split comma-separated texts into their parts, each once, in order."""
     parts = (part.strip() for text in texts if text for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise pytest.UsageError(f"a patience of {text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _profile(text: str | None) -> Profile:

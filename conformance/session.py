@@ -8,7 +8,7 @@ import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from fixtures.errors import Inconclusive, PreflightRefused, UsageError
 from fixtures.evidence import Evidence
 from fixtures.manifests import Surroundings
 from fixtures.namespaces import Namespaces, run_labels, sweep, sweep_expired
+from fixtures.node_shell import NodeCommands
 from fixtures.registry import node as node_registry
 from fixtures.registry import process
 from fixtures.registry.client import RegistryControl
@@ -37,6 +38,7 @@ Json = dict[str, Any]
 DEFAULT_PROBE_IMAGE = "docker.io/library/python:3.12-alpine"
 DEFAULT_KUBECONFIG = "~/.kube/config"
 REFERENCE_NODES = 2
+REFERENCE_REBOOT = "reboot"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
@@ -57,11 +59,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """A way to a cluster. kubeconfig: path or paths. reference: whether it is the reference cluster."""
+    """A way to a cluster. kubeconfig: path or paths. reference: whether it is the reference cluster. node_shell: its own."""
 
     kubeconfig: str
     context: str | None
     reference: bool
+    node_shell: str = ""
 
     def api(self, run: str) -> Api:
         """A client of it."""
@@ -160,7 +163,23 @@ def connect(
         registry_token=registry.token,
         registry_hosts=tuple(registry.hosts),
         many_ids=not target.node.one_id,
+        runtime=target.node.runtime,
+        node_commands=node_commands(options, reached),
+        patience=options.patience,
     )
+
+
+def node_commands(options: Options, reached: Reached) -> dict[str, str]:
+    """The commands that the node shell uses: those that were given, else the reference cluster's own."""
+    if reached.reference and not options.node_shell:
+        return {"shell": reached.node_shell, "reboot": REFERENCE_REBOOT}
+    given = NodeCommands(
+        shell=options.node_shell or "",
+        restart_kubelet=options.node_restart_kubelet or "",
+        restart_runtime=options.node_restart_runtime or "",
+        reboot=options.node_reboot or "",
+    )
+    return asdict(given)
 
 
 def new_run_id() -> str:
@@ -189,9 +208,11 @@ def reach(options: Options, opening: Opening) -> Reached:
         path_ = options.kubeconfig or str(Path(DEFAULT_KUBECONFIG).expanduser())
         return Reached(kubeconfig=path_, context=options.context, reference=False)
     faults = [fault for fault in detail.split(",") if fault]
-    reference = ReferenceProcess.start(nodes=REFERENCE_NODES, faults=faults)
+    reference = ReferenceProcess.start(nodes=REFERENCE_NODES, collecting=True, faults=faults)
     opening.on_close(reference.stop)
-    return Reached(kubeconfig=reference.kubeconfig, context=None, reference=True)
+    return Reached(
+        kubeconfig=reference.kubeconfig, context=None, reference=True, node_shell=reference.node_shell
+    )
 
 
 # --- the test registry

@@ -15,6 +15,7 @@ from fixtures.manifests import HOLD, Json, container, image_volume, mount, mount
 from fixtures.namespaces import Namespaces
 from fixtures.plugin import PodsAt
 from fixtures.repositories import Asset, Repositories
+from fixtures.static_pods import StaticPods
 from fixtures.workloads import Pod, Pods, Refusal
 from images import site as site_asset
 from images.oci.image import Image
@@ -470,3 +471,21 @@ def test_passwords_appear_nowhere(
 
     control("mallory" in private.repository.requests().users, "the registry saw the user")
     assert [text for text in texts if mallory.password in text or mallory.basic in text] == []
+
+
+@verifies("AUTH-23")
+def test_static_pods_have_no_secrets(static_pods: StaticPods, site: Asset) -> None:
+    """Given static Pods with a public image volume, of which one names a pull secret and one a ServiceAccount, when the kubelet has looked at
+    them and runs a third that names neither, then the third shows the image, and the others are not there.
+    """
+    with_secret = static_pods.make(mounting(site.reference), imagePullSecrets=pull_secrets("any"))
+    with_account = static_pods.make(mounting(site.reference), serviceAccountName="default")
+    plain = static_pods.make(mounting(site.reference))
+    mirror = in_time(lambda: static_pods.mirror(plain))
+    assert mirror is not None, "the kubelet does not run a static Pod with an image volume"
+    mirror.settle()
+
+    assert mirror.refusal() is None, str(mirror.refusal())
+    assert mirror.answers().tree() == site.tree
+    assert static_pods.find(with_secret) is None, "a static Pod that names a pull secret runs"
+    assert static_pods.find(with_account) is None, "a static Pod that names a ServiceAccount runs"

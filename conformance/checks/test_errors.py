@@ -11,16 +11,26 @@ from conformance.canary import watch
 from conformance.control import control, in_time
 from conformance.plugin import verifies
 from conformance.verdict import ignored
-from fixtures.errors import Inconclusive
+from fixtures.api import Api
+from fixtures.connection import Connection
+from fixtures.errors import Inconclusive, Lacking
+from fixtures.kubelet_configuration import KubeletConfiguration
 from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod
+from fixtures.node_shell import NodeShell
 from fixtures.repositories import Asset, Repositories, Requests
-from fixtures.workloads import Pod, Pods, Refusal, phase
+from fixtures.workloads import Pod, Pods, Refusal, container_status, phase
 from images import site as site_asset
+from images.oci.content import Noise
+from images.oci.image import Image
+from images.oci.layer import Layer, file
 from images.tree import Tree
 
+SHORT_NAME = "image-volume-conformance-short-name"
+INJECTED = "an error that the suite has planted"
 PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: imageBackOffPeriod
 PATIENCE = 180.0  # seconds; containers/image waits 2, 4, 8, 16 and 32 s after a 429 before it gives up, and CRI-O asks twice
+MEBIBYTE = 1 << 20
 SLACK = 2.0  # seconds by which a client's own retries may spread one attempt
 
 Observe = Callable[[Any, str], None]
@@ -123,6 +133,73 @@ def test_registry_refuses_connections(pods: Pods, repositories: Repositories, bu
     )
 
 
+DEFAULT_LIMITS = {"reference": 10.0}
+"""By runtime: after how many seconds without progress it gives up a pull, by default, where that is short enough to wait for.
+
+containerd: 5 minutes (image_pull_progress_timeout). CRI-O: never (pull_progress_timeout).
+"""
+
+
+def time_for_giving_up(
+    cluster: Connection, api: Api, node: str, parallel_pulls: Callable[[], int | None]
+) -> tuple[float, bool]:
+    """How many seconds to wait for a runtime to give up a stalled pull, and whether it must have given up by then.
+
+    Nobody tells from outside what a runtime's limit is, so it must be known by default, or by whoever starts the run. Where it is not, the
+    wait is short: most of all where one stalled pull makes all other pulls of the node wait.
+    """
+    if cluster.patience is not None:
+        return cluster.patience, True
+    runtime = api.get(f"/api/v1/nodes/{node}")["status"]["nodeInfo"]["containerRuntimeVersion"]
+    limit = DEFAULT_LIMITS.get(runtime.partition("://")[0])
+    if limit is not None:
+        return limit + 10, True
+    try:
+        return (10.0 if parallel_pulls() == 1 else 20.0), False
+    except Lacking:
+        return 10.0, False
+
+
+@verifies("ERR-07")
+def test_stalled_transfer(
+    pods: Pods,
+    repositories: Repositories,
+    build: str,
+    cluster: Connection,
+    api: Api,
+    node: str,
+) -> None:
+    """Given a registry that stops sending in the middle of a layer, when a Pod mounts the image, then its container waits, and within the
+    runtime's limit it says that the pull has failed.
+    Control: when the registry goes on sending, the image is shown.
+    """
+    seconds, judged = time_for_giving_up(
+        cluster, api, node, lambda: KubeletConfiguration.read(api, node).most_parallel_pulls
+    )
+    large = Image([Layer([file("large.bin", Noise(MEBIBYTE, build))], compression="none")])
+    asset = repositories.new().push(large)
+    with asset.repository.misbehaving(stall_after_bytes=MEBIBYTE // 2):
+        pod_ = pods.create(mounting(asset.reference))
+        asset.repository.wait_for(lambda seen: bool(seen.of("blob")), "the transfer to begin", seconds=30)
+        given_up = in_time(lambda: pod_.wait_refusal(*PULL_FAILED, seconds=seconds))
+    if given_up is None:
+        control(
+            pod_.settle() is not None and pod_.refusal() is None, "the Pod starts when the transfer goes on"
+        )
+        shown = pod_.answers().tree()
+    else:
+        shown = pods.run(mounting(asset.reference)).tree()
+
+    control(shown == asset.tree, "a registry that goes on sending makes the image show")
+    if given_up is None and not judged:
+        raise Lacking(
+            f"the pull was not given up within {seconds:.0f} s, and the runtime's limit is not known",
+            need="patience",
+            missing="--patience SECONDS, longer than containerd's image_pull_progress_timeout or CRI-O's pull_progress_timeout",
+        )
+    assert given_up is not None, f"the pull was not given up within {seconds:.0f} s"
+
+
 def attempts(requests: Requests) -> list[float]:
     """When each attempt to pull began, in seconds: requests that follow each other closely are one attempt."""
     begun: list[float] = []
@@ -189,6 +266,27 @@ def test_failed_pull_leaves_the_pod_pending(
     control(backing_off is not None, "the Pod backs off")
 
 
+@verifies("ERR-11")
+def test_every_container_tells_why_it_waits(pods: Pods, repositories: Repositories, site: Asset) -> None:
+    """Given two containers that mount a volume that cannot be pulled, when the Pod starts, then each of them waits with the reason, and with a
+    message that names the reference.
+    Control: with an image that is there, both start.
+    """
+    absent = f"{repositories.new('absent').address}:v1"
+    several = [container(name=name, mounts=[mount()]) for name in ("first", "second")]
+    pod_ = pods.create(pod(several, volumes=[image_volume(absent)]))
+
+    def told(name: str) -> Refusal | None:
+        return in_time(lambda: pod_.wait_refusal(*PULL_FAILED, container=name, seconds=30))
+
+    for name in ("first", "second"):
+        refusal = told(name)
+        assert refusal is not None, f"container {name} does not tell why it waits"
+        assert absent in refusal.message
+    there = pods.started(pod(several, volumes=[image_volume(site.reference)]))
+    control(there.refusal() is None, "with an image that is there, both containers start")
+
+
 @verifies("ERR-12")
 def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
     """Given two containers, one of which mounts a volume that cannot be pulled, when the Pod starts, then whether the other one runs is
@@ -207,6 +305,36 @@ def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, obs
         f"waits with {refusal.reason}" if refusal else "runs",
         "a container that does not mount the failing volume",
     )
+
+
+def doing(pod_: Pod, name: str) -> str:
+    """What a container does or waits for, in words that don't change while a pull is tried again and again."""
+    state = container_status(pod_.state(), name)["state"]
+    reason = (state.get("waiting") or {}).get("reason", "")
+    if reason in PULL_FAILED:
+        return "waits for the image"
+    return f"waits with {reason}" if "waiting" in state else "runs or has run"
+
+
+@verifies("ERR-13")
+def test_init_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
+    """Given a volume that cannot be pulled, when a Pod's main container mounts it, and in another Pod the init container, then what the init
+    container and the main one do is recorded.
+    """
+    absent = f"{repositories.new('absent').address}:v1"
+    waiting = {}
+    for mounts_it in ("main", "init"):
+        init, main = (
+            container(name=name, mounts=[mount()] if name == mounts_it else ()) for name in ("init", "main")
+        )
+        waiting[mounts_it] = pods.create(pod([main], init=[init], volumes=[image_volume(absent)]))
+    for mounts_it, pod_ in waiting.items():
+        pod_.settle()
+        control(pod_.refusal() is not None, f"a container waits where {mounts_it} mounts the volume")
+        observe(
+            {name: doing(pod_, name) for name in ("init", "main")},
+            f"init and main container, where {mounts_it} mounts the failing volume",
+        )
 
 
 @verifies("ERR-14")
@@ -228,6 +356,26 @@ def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
     assert event.message in {f"Error: {reason}" for reason in PULL_FAILED}
 
 
+@verifies("ERR-15")
+def test_two_volumes_with_the_same_failing_reference(
+    pods: Pods, repositories: Repositories, observe: Observe
+) -> None:
+    """Given two volumes with one reference that cannot be pulled, when a container mounts both, then the first reason that it waits with, and
+    how often the image was pulled by then, is recorded.
+    """
+    repository = repositories.new("absent")
+    names = ("one", "two")
+    volumes = [image_volume(f"{repository.address}:v1", name=name) for name in names]
+    mounts = [mount(f"/{name}", volume=name) for name in names]
+    pod_ = pods.start(pod([container(mounts=mounts)], volumes=volumes))
+    refusal = unpulled(pod_)
+    pulling = pod_.wait_event(lambda e: e.reason == "Pulling", "the event Pulling")
+    control(pulling is not None and bool(repository.requests().manifests), "the kubelet tries to pull")
+
+    observe(refusal.reason, "the first reason")
+    observe(sum(e.count for e in pod_.events() if e.reason == "Pulling"), "events Pulling for two volumes")
+
+
 @verifies("ERR-16")
 def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
     """Given a target that has no image volumes, when a container mounts one, then the container is not created, and its reason, or an event
@@ -247,6 +395,40 @@ def test_runtime_without_image_volumes_refuses(pods: Pods, site: Asset) -> None:
     assert no_driver or (refusal is not None and refusal.reason == "CreateContainerError")
 
 
+@pytest.fixture
+def uninspectable(node_shell: NodeShell, site: Asset) -> str:
+    """A reference of which the runtime cannot say whether it has the image.
+
+    CRI-O cannot for a short name, where it is not told in which registries to search; else something between kubelet and runtime must make
+    the call fail.
+    """
+    if node_shell.inspection_fails(SHORT_NAME):
+        return SHORT_NAME
+    node_shell.fail_inspection(site.reference, INJECTED)
+    control(node_shell.inspection_fails(site.reference), "the runtime's ImageStatus fails")
+    return site.reference
+
+
+@verifies("ERR-17")
+@pytest.mark.parametrize("policy", ["IfNotPresent", "Never"])
+def test_inspection_fails(pods: Pods, site: Asset, uninspectable: str, policy: str) -> None:
+    """Given an image of which the runtime cannot say whether it is there, when a Pod mounts it, then its container waits with
+    ImageInspectError, and the event InspectFailed on the Pod says why.
+    Control: the runtime's answer is an error; another image, at a registry that is well, is shown.
+    """
+    pod_ = pods.start(mounting(uninspectable, pull_policy=policy))
+    refusal = pod_.refusal()
+    other = site.repository.push(site.image, "other")
+
+    assert refusal is not None, "the container started"
+    assert refusal.reason == "ImageInspectError"
+    event = pod_.wait_event(lambda e: e.reason == "InspectFailed", "the event InspectFailed")
+    assert event is not None, "there is no event InspectFailed"
+    assert (event.type, event.field_path) == ("Warning", "")
+    assert event.message.startswith("Failed to inspect image")
+    control(pods.run(mounting(other.reference)).tree() == site.tree, "another image is shown")
+
+
 @verifies("ERR-22")
 def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> None:
     """Given two Pods that back off, each from a repository of its own, when one of them is deleted, then it is gone promptly, and by the
@@ -261,3 +443,24 @@ def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> No
     clock.wait_for(lambda seen: len(attempts(seen)) > tried, "the other Pod's next attempt", seconds=60)
 
     assert watched.requests(after=mark) == []
+
+
+@verifies("ERR-23")
+def test_interrupted_transfer_ends_in_intact_content(
+    pods: Pods, repositories: Repositories, build: str
+) -> None:
+    """Given a registry that resets the connection in the middle of a layer, once, when a Pod mounts the image, then the Pod starts all the
+    same, by going on with the transfer or by another pull, and shows the image byte for byte.
+    Control: the layer was asked for more than once.
+    """
+    large = Image([Layer([file("large.bin", Noise(4 * MEBIBYTE, build))], compression="none")])
+    asset = repositories.new().push(large)
+    asset.repository.misbehave(reset_after_bytes=2 * MEBIBYTE, count=1)
+    pod_ = pods.create(mounting(asset.reference))
+    started = in_time(lambda: pod_.wait_started_soon("main", seconds=60))
+
+    assert started is not None, "the Pod did not start within 60 s of the interruption"
+    assert pod_.answers().tree() == asset.tree
+    layer = asset.layers[0]
+    broken = [r for r in asset.repository.requests() if r.reference == layer and not r.complete]
+    control(bool(broken), "the transfer of the layer was interrupted")

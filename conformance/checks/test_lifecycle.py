@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from conformance.control import control
+from collections.abc import Callable
+from typing import Any
+
+from conformance.control import control, in_time
 from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.abilities import Abilities
 from fixtures.api import Api
 from fixtures.errors import Inapplicable, Inconclusive
-from fixtures.manifests import HOLD, container, empty_dir, image_volume, mount, mounting, pod, tree
+from fixtures.manifests import HOLD, Json, container, empty_dir, image_volume, mount, mounting, pod, tree
 from fixtures.repositories import Asset, Repositories
 from fixtures.workloads import Answers, Pods, container_status
 from images.oci.image import Image
@@ -16,6 +19,8 @@ from images.oci.layer import Layer, file
 from images.tree import Tree
 
 SEVERAL = 10
+
+Observe = Callable[[Any, str], None]
 
 
 @verifies("LIFE-01")
@@ -199,6 +204,38 @@ def classes(api: Api) -> list[str]:
     """The names of the cluster's RuntimeClasses; none where it doesn't know such a thing."""
     found = api.find("/apis/node.k8s.io/v1/runtimeclasses") or {}
     return [one["metadata"]["name"] for one in found.get("items") or []]
+
+
+@verifies("LIFE-12")
+def test_ready_to_start_containers_while_pulling(pods: Pods, site: Asset, observe: Observe) -> None:
+    """Given a registry that holds back the volume's layers, when the kubelet has asked for them, then the value that the condition
+    PodReadyToStartContainers then has or soon gets is recorded.
+    Control: the container waits for the volume, and once the registry lets go, it shows it.
+    """
+    with site.repository.misbehaving(kinds=("blob",), methods=("GET",), stall_before=True):
+        pod_ = pods.create(mounting(site.reference))
+        site.repository.wait_for(
+            lambda seen: bool(seen.of("blob")), "the kubelet to ask for the layers", seconds=30
+        )
+        in_time(
+            lambda: pod_.wait(
+                lambda state: ready_to_start(state) == "True", "the condition to be True", seconds=5
+            )
+        )
+        state = pod_.state()
+    pod_.settle()
+
+    found = container_status(state, "main")["state"]
+    reason = (found.get("waiting") or {}).get("reason")
+    control(reason is not None, "the container waits for the volume")
+    control(pod_.answers().tree() == site.tree, "once the registry lets go, the volume shows the image")
+    observe(f"{ready_to_start(state)}, while the container waits with {reason}", "PodReadyToStartContainers")
+
+
+def ready_to_start(state: Json) -> str:
+    """The value of the condition PodReadyToStartContainers; `absent` where the Pod has no such condition."""
+    conditions = (state.get("status") or {}).get("conditions") or ()
+    return next((one["status"] for one in conditions if one["type"] == "PodReadyToStartContainers"), "absent")
 
 
 def entries(answer: dict[str, dict[str, dict[str, object]]]) -> Tree:

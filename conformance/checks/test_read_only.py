@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -179,6 +180,59 @@ def test_read_only_when_privileged(privileged_pods: Pods, open_to_all: Asset) ->
     needs_root(answers)
     calls = refused(answers)
     assert calls == all_erofs(calls)
+
+
+WRITTEN = "written by a privileged container\n"
+ATTACK: tuple[Look, ...] = (
+    ("remount", "/vol"),
+    ("overwrite", "/vol/file", WRITTEN),
+    ("touch", "/vol/new"),
+    ("read", "/vol/file"),
+)
+
+
+@verifies("RO-07")
+def test_nobody_writes_for_others(privileged_pods: Pods, pods: Pods, open_to_all: Asset) -> None:
+    """Given a running Pod with the volume, when a privileged container of another Pod remounts its own volume writable and writes to it, then
+    the first Pod, and one that starts afterwards, read the image's own bytes.
+    Control: before, the first Pod read them; the other container was privileged: it mounted a tmpfs.
+    """
+    before = pods.started(mounting(open_to_all.reference, HOLD))
+    content = before.look(tree()).tree()
+    attack = container(
+        (*ATTACK, ("mount-tmpfs", SCRATCH)),
+        mounts=[mount(), mount(SCRATCH, volume="scratch")],
+        securityContext=PRIVILEGED,
+    )
+    attacker = pod([attack], volumes=[image_volume(open_to_all.reference), empty_dir()])
+    answers = privileged_pods.run(attacker)
+    afterwards = pods.run(mounting(open_to_all.reference))
+
+    control(content == open_to_all.tree, "before, the first Pod read the image's bytes")
+    control(answers.of("mount-tmpfs") == "ok", "the other container may mount")
+    assert before.look(tree()).tree() == open_to_all.tree
+    assert afterwards.tree() == open_to_all.tree
+
+
+@verifies("RO-08")
+def test_own_pod_after_a_remount(
+    privileged_pods: Pods, open_to_all: Asset, observe: Callable[[Any, str], None]
+) -> None:
+    """Given a Pod with a privileged and an ordinary container on one volume, when the privileged one remounts it writable and writes to it,
+    then whether that succeeds and whether the other container sees it are recorded.
+    Control: before, the ordinary container read the image's bytes.
+    """
+    root = container((HOLD,), name="root", mounts=[mount()], securityContext=PRIVILEGED)
+    other = container((HOLD,), name="other", mounts=[mount()])
+    pod_ = privileged_pods.started(pod([root, other], volumes=[image_volume(open_to_all.reference)]))
+    before = pod_.look(("read", "/vol/file"), container="other").of("read")
+    attack = pod_.look(*ATTACK, container="root")
+    after = pod_.look(("read", "/vol/file"), container="other").of("read")
+
+    control("text" in before, "before, the ordinary container read the file")
+    observe(attack.of("remount"), "a remount by a privileged container")
+    observe(attack.of("overwrite"), "its write after that")
+    observe("sees it" if after != before else "does not see it", "the other container of the Pod")
 
 
 @verifies("RO-09")

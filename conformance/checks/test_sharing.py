@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 
 from conformance.control import control, in_time
 from conformance.plugin import verifies
 from fixtures.errors import Inconclusive, Lacking, TimedOut
+from fixtures.evidence import Evidence
 from fixtures.kubelet import Kubelet
 from fixtures.manifests import (
     HOLD,
@@ -31,6 +33,9 @@ from images.oci.layer import Layer, file
 from images.tree import Tree
 
 MEBIBYTE = 1 << 20
+AT_ONCE = 8  # below the number of pulls that a kubelet lets begin at once (registryBurst: 10)
+SMALL_FILES = 3000
+LEAST_ROUNDS, MOST_ROUNDS = 3, 8
 
 
 def holding(reference: str) -> Json:
@@ -269,3 +274,66 @@ def test_pods_with_different_labels_share_an_image(pods: Pods, site: Asset, enfo
     )
     assert [answer.tree() for answer in answers] == [site.tree] * 2
     assert [label["file"].split(":", 3)[-1] for label in labels] == list(levels)
+
+
+@verifies("SHARE-07")
+def test_pods_that_start_at_once_download_once(
+    root_pods: Pods, repositories: Repositories, build: str, evidence: Evidence
+) -> None:
+    """Given an image that the node has not and a registry that holds back its layers, when eight Pods want it before the first layer has come,
+    then all of them start, and each layer is downloaded once.
+    Control: the kubelet wants to pull for each of them before the registry answers, and each shows the image.
+    """
+    asset = repositories.new("layered").push(layered_asset.image(build))
+    started = time.monotonic()
+    with asset.repository.misbehaving(kinds=("blob",), methods=("GET",), stall_before=True):
+        all_ = [root_pods.create(mounting(asset.reference)) for _ in range(AT_ONCE)]
+        pulling = [pod_.wait_event(lambda e: e.reason == "Pulling", "the event Pulling") for pod_ in all_]
+    for pod_ in all_:
+        pod_.settle()
+    evidence.add("fact", f"seconds until {AT_ONCE} Pods had started", time.monotonic() - started)
+
+    control(None not in pulling, "the kubelet wants to pull for each Pod before the registry answers")
+    assert [pod_.refusal() for pod_ in all_] == [None] * AT_ONCE
+    assert asset.repository.requests().downloads(asset.layers) == dict.fromkeys(asset.layers, 1)
+    shown = [pod_.answers().tree() for pod_ in all_]
+    control(shown == [asset.tree] * AT_ONCE, "every Pod shows the image")
+
+
+def seconds_to_start(pods: Pods, reference: str) -> float:
+    """How long a Pod takes from its creation until its container's program runs, by the runner's clock and the node's.
+
+    How far the two clocks differ is part of it, in every Pod alike.
+    """
+    created = time.time()
+    return float(pods.run(mounting(reference, ("now",))).of("now")) - created
+
+
+@verifies("SHARE-08")
+def test_start_takes_no_longer_for_a_larger_image(
+    pods: Pods, repositories: Repositories, build: str, evidence: Evidence
+) -> None:
+    """Given an image of one file and one of 3000 files and 64 MiB, both present, when Pods mount the one and the other in turn, then the
+    fastest start with the large one takes longer by less than half of what copying its files takes.
+    Whatever else a node does makes single starts slower and none faster, so the fastest ones are compared, over as many rounds as it takes.
+    Control: how long copying takes is measured in a container of the same node, with the mounted image and an emptyDir.
+    """
+    members = [file(f"many/{number}", f"{build} {number}\n") for number in range(SMALL_FILES)]
+    members.append(file("large.bin", Noise(64 * MEBIBYTE, build)))
+    small = repositories.new("small").push(Image([Layer([file("small", build)])]))
+    large = repositories.new("large").push(Image([Layer(members, compression="none")]))
+    copies = mounting(large.reference, ("copy", "/vol", "/scratch/copy"))
+    copies["spec"]["volumes"].append(empty_dir())
+    copies["spec"]["containers"][0]["volumeMounts"].append(mount("/scratch", volume="scratch"))
+    copying = float(pods.run(copies).of("copy"))
+    pods.run(mounting(small.reference, ("now",)))
+
+    taken: dict[str, list[float]] = {"small": [], "large": []}
+    longer = math.inf
+    while len(taken["large"]) < LEAST_ROUNDS or (longer >= copying / 2 and len(taken["large"]) < MOST_ROUNDS):
+        for name, asset in (("small", small), ("large", large)):
+            taken[name].append(seconds_to_start(pods, asset.reference))
+        longer = min(taken["large"]) - min(taken["small"])
+    evidence.add("fact", "seconds", {"a copy": copying} | taken)
+
+    assert longer < copying / 2, f"{longer:.2f} s longer, while a copy takes {copying:.2f} s"

@@ -13,6 +13,7 @@ from fixtures.api import Api
 from fixtures.errors import Inapplicable, Inconclusive, Lacking
 from fixtures.evidence import Evidence
 from fixtures.kubelet import Kubelet, feature_of_api_server
+from fixtures.kubelet_configuration import KubeletConfiguration
 from fixtures.manifests import (
     HOLD,
     PATH,
@@ -180,7 +181,7 @@ def test_node_lists_the_volumes_image(
     images = images_with(api, evidence, node, asset)
     entry = next((one for one in images if asset.pinned in (one.get("names") or [])), None)
     if entry is None:
-        needs_room(images, api, node)
+        needs_room(images, KubeletConfiguration.read(api, node).most_listed_images)
 
     assert entry is not None, f"within {LISTED_SECONDS:.0f} s the node did not list {asset.pinned}"
     assert asset.reference in entry["names"]
@@ -202,17 +203,12 @@ def images_with(api: Api, evidence: Evidence, node: str, asset: Asset) -> list[J
     return images
 
 
-def needs_room(images: list[Json], api: Api, node: str) -> None:
-    """Lacking unless a list of a node's images would hold one of LARGE bytes."""
-    sizes = sorted(int(one.get("sizeBytes") or 0) for one in images)
-    response = api.request("GET", f"/api/v1/nodes/{node}/proxy/configz")
-    most = (
-        int((response.body.get("kubeletconfig") or {}).get("nodeStatusMaxImages", 50)) if response.ok else 50
-    )
-    full = most >= 0 and len(sizes) >= most
-    if full and (not sizes or sizes[0] >= LARGE):
+def needs_room(images: list[Json], most: int | None) -> None:
+    """Lacking unless a list of a node's images would hold one of LARGE bytes. most: so many it holds; None: all."""
+    smallest = min((int(one.get("sizeBytes") or 0) for one in images), default=0)
+    if most is not None and len(images) >= most and (smallest >= LARGE or not most):
         raise Lacking(
-            f"the node's status lists its {len(sizes)} largest images, and all are larger than {LARGE} bytes",
+            f"the node's status lists its {most} largest images, and all are larger than {LARGE} bytes",
             need="kubelet configuration",
             missing="nodeStatusMaxImages: -1, or a node with fewer images",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.errors import Inconclusive
 from fixtures.manifests import HOLD, Json, container, image_volume, mount, mounting, pod, tree
+from fixtures.node_shell import NodeShell
 from fixtures.plugin import PodsAt
 from fixtures.repositories import Asset, Repositories
 from fixtures.workloads import Pod, Pods, container_status, refusals
 from images import site as site_asset
 from images.tree import Tree
+
+Observe = Callable[[Any, str], None]
 
 POLICIES = ("Always", "IfNotPresent")
 UNPULLED = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
@@ -215,3 +219,30 @@ def test_manifest_that_vanished(pods: Pods, versions: Versions, policy: str) -> 
     assert running == versions.old.tree
     assert seen(pod_, "sibling") == versions.old.tree
     assert container_status(pod_.state(), "sibling")["restartCount"] == 0
+
+
+@verifies("UPD-10")
+@pytest.mark.parametrize("policy", ["Always", "IfNotPresent", "Never"])
+def test_new_sandbox(
+    node_shell: NodeShell, pods: Pods, versions: Versions, observe: Observe, policy: str
+) -> None:
+    """Given a running Pod whose tag has moved, and the new content on the node, when its sandbox is stopped and the kubelet makes another,
+    then whether its volume shows the old content or the new is recorded.
+    Control: before, it showed the old; the event SandboxChanged says that there is a new sandbox.
+    """
+    pods.run(mounting(versions.old.reference, pull_policy="IfNotPresent"))
+    pod_ = pods.started(holding(versions.old.reference, policy))
+    before = seen(pod_)
+    new = versions.move()
+    pods.run(mounting(new.reference, pull_policy="Always"))
+    (sandbox,) = node_shell.sandboxes(pod_.uid)
+    stopped = node_shell.crictl("stopp", sandbox)
+    pod_.wait_running(restarts=1)
+    event = pod_.wait_event(lambda e: e.reason == "SandboxChanged", "the event SandboxChanged")
+    after = seen(pod_)
+
+    control(before == versions.old.tree, "before, the Pod showed the old content")
+    control(stopped.ok, f"the sandbox is stopped ({stopped.err.strip()})")
+    control(event is not None, "there is an event SandboxChanged")
+    shows = [name for name, version in (("old", versions.old), ("new", new)) if version.tree == after]
+    observe(f"the {shows[0]} content" if shows else "neither content", f"a new sandbox under {policy} shows")

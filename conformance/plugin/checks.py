@@ -20,7 +20,14 @@ from conformance.options import Options
 from conformance.plugin import allure
 from conformance.plugin.gate import Gated, gate, read_platform
 from conformance.plugin.judge import judge
-from conformance.plugin.markers import is_check, mistakes, requirements_of, unknown_requirements
+from conformance.plugin.markers import (
+    is_check,
+    is_disruptive,
+    mistakes,
+    requirements_of,
+    unknown_requirements,
+)
+from conformance.plugin.turns import Turns
 from conformance.report.record import CheckRecord, Collected, word
 from conformance.report.redact import Redactor
 from conformance.traces import Traces
@@ -66,6 +73,7 @@ class Checks:
         self.folder = folder
         self.traces: Sequence[Traces] = ()
         self.redactor = Redactor()
+        self.turns = Turns()
         self.connection: Mapping[str, Any] = {}
         self.node_class = ""
         self.worker = ""
@@ -76,8 +84,9 @@ class Checks:
         self._selected: set[str] = set()
 
     def connect(self, payload: Mapping[str, Any]) -> None:
-        """Take what the controller knows: `connection`, `node_class`, `components`, `secrets`."""
+        """Take what the controller knows: `connection`, `node_class`, `components`, `secrets`, `turns`."""
         self.connection = payload["connection"]
+        self.turns = Turns(Path(payload["turns"]))
         self.node_class = payload["node_class"]
         self.redactor.add(*payload["secrets"])
         if self.allure_folder:
@@ -103,7 +112,7 @@ class Checks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Refuse checks that are written wrongly and ids that don't exist; leave what is selected."""
+        """Refuse checks that are written wrongly and ids that don't exist; leave what is selected, disruptive checks last."""
         checks = [item for item in items if is_check(item, self.folder)]
         wrong = unknown_requirements(self.options.requirements, self.catalogue) + mistakes(
             checks, self.catalogue
@@ -116,6 +125,7 @@ class Checks:
             gone = set(left)
             items[:] = [item for item in items if item not in gone]
             config.hook.pytest_deselected(items=left)
+        items.sort(key=lambda item: is_check(item, self.folder) and is_disruptive(item))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep which checks are left after every filter, also pytest's own -k and -m."""
@@ -131,6 +141,12 @@ class Checks:
         return selects(self.options.profile, strength) and (not asked or requirement in asked)
 
     # --- the run of one check
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let a check run when it is its turn: a disruptive one alone."""
+        with self.turns.take(alone=is_disruptive(item)):
+            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -48,6 +51,7 @@ class Controller:
         self._cut: tuple[Word, str] | None = None
         self._leftovers: list[str] = []
         self._swept = False
+        self._turns: Path | None = None
         self._restore = terminate_as_interrupt()
 
     # --- before the checks
@@ -131,6 +135,9 @@ class Controller:
                 raise pytest.UsageError(str(error)) from error
             self._abort(_WORDS.get(code or int(ExitCode.REFUSED), Word.REFUSED), str(error))
         self.session = session
+        file, name = tempfile.mkstemp(prefix="image-volume-turns-")
+        os.close(file)
+        self._turns = Path(name)
         read_platform(session.connection)
         self.checks.connect(self.payload())
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
@@ -147,6 +154,7 @@ class Controller:
             "node_class": node_class(self.session.target),
             "components": released(self.session.target),
             "secrets": list(self.session.secrets),
+            "turns": str(self._turns),
         }
 
     @pytest.hookimpl(optionalhook=True)
@@ -239,6 +247,8 @@ class Controller:
         if session is None or self._swept:
             return
         self._swept = True
+        if self._turns:
+            self._turns.unlink(missing_ok=True)
         with sweeping():
             try:
                 self._leftovers = list(session.close())

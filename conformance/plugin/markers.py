@@ -1,4 +1,4 @@
-"""`@verifies`: which requirements a check verifies, and what a check must not carry."""
+"""`@verifies`: which requirements a check verifies; `disruptive`; and what a check must not carry."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from conformance.options import near
 
 NAME = "verifies"
 _HELP = f"{NAME}(*ids): the requirements of the catalogue that the check verifies"
+DISRUPTIVE = "disruptive"
+_DISRUPTIVE_HELP = f"{DISRUPTIVE}: disturbs the whole node, so it runs after all other checks, and alone"
 
 # A skip is never a pass, an expected failure is the list of known defects, and a subtest has no verdict of
 # its own.
@@ -31,8 +33,9 @@ def verifies(*requirements: str) -> pytest.MarkDecorator:
 
 
 def declare(config: pytest.Config) -> None:
-    """Make the marker known to pytest."""
-    config.addinivalue_line("markers", _HELP)
+    """Make the markers known to pytest."""
+    for text in (_HELP, _DISRUPTIVE_HELP):
+        config.addinivalue_line("markers", text)
 
 
 def requirements_of(item: pytest.Item) -> tuple[str, ...]:
@@ -44,6 +47,11 @@ def requirements_of(item: pytest.Item) -> tuple[str, ...]:
 def is_check(item: pytest.Item, folder: Path) -> bool:
     """Whether a collected item lies in the folder of the checks."""
     return item.path.is_relative_to(folder)
+
+
+def is_disruptive(item: pytest.Item) -> bool:
+    """Whether a check disturbs the whole node."""
+    return item.get_closest_marker(DISRUPTIVE) is not None
 
 
 def mistakes(items: Iterable[pytest.Item], catalogue: Catalogue) -> list[str]:

@@ -204,6 +204,7 @@ class Fake:
     log: list[str]
     error: Exception | None = None
     kubeconfig: str = "/reference"
+    node_shell: str = "shell {node}"
     control: Any = None
     hosts: tuple[str, ...] = ("127.0.0.1:1", "127.0.0.1:2")
 
@@ -222,17 +223,17 @@ def test_reference(monkeypatch: pytest.MonkeyPatch, cluster: str | None, faults:
     """With nothing named, or by its name, the reference cluster is started with its faults, and stopped in the end."""
     log: list[str] = []
 
-    def start_reference(*, nodes: int, faults: list[str]) -> Fake:
-        log.append(f"start {nodes} {faults}")
+    def start_reference(*, nodes: int, collecting: bool, faults: list[str]) -> Fake:
+        log.append(f"start {nodes} {collecting} {faults}")
         return Fake("reference", log)
 
     monkeypatch.setattr(ReferenceProcess, "start", start_reference)
     opening = Opening()
     assert reach(options(cluster=cluster), opening) == Reached(
-        kubeconfig="/reference", context=None, reference=True
+        kubeconfig="/reference", context=None, reference=True, node_shell="shell {node}"
     )
     opening.close()
-    assert log == [f"start 2 {faults}", "stop reference"]
+    assert log == [f"start 2 True {faults}", "stop reference"]
 
 
 # --- the whole of it, on parts that only pretend

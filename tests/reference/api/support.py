@@ -148,6 +148,10 @@ class PretendedNode:
         """One metric."""
         return "pretended 1\n"
 
+    def configz(self) -> Object:
+        """One setting."""
+        return {"kubeletconfig": {"maxPods": 1, "staticPodPath": "/manifests"}}
+
     def stats_summary(self) -> Object:
         """Only the name."""
         return {"node": {"nodeName": self.name}}
