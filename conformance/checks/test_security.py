@@ -60,8 +60,6 @@ def test_tenant_cannot_use_anothers_private_image(
 
 
 FAR_UP = "../" * 16
-
-
 LEADING_OUT: Mapping[str, str] = {
     "up": FAR_UP,
     "root": "/",
@@ -69,8 +67,6 @@ LEADING_OUT: Mapping[str, str] = {
     "process-root": "/proc/1/root",
     "process-folder": "/proc/self/cwd",
 }
-
-
 """Symbolic links that leave the image where they are followed on the node."""
 
 
@@ -119,3 +115,19 @@ def test_title_shows_nothing_of_the_node(
         entries = pod_.answers().of("tree").get("entries") or {}
         seen = {entry["sha256"] for entry in entries.values() if entry["type"] == "file"}
         assert seen <= {hashlib.sha256(one.data).hexdigest() for one in hostile.files}
+
+
+@verifies("SEC-03")
+def test_files_have_the_containers_label(pods: Pods, site: Asset, enforcing: None) -> None:
+    """Given a node that enforces SELinux, when a container mounts an image volume, then it reads all of it, and a file of it has the level of
+    the container's own label.
+    Control: the container's process has a label.
+    """
+    del enforcing
+    inside = next(path for path, entry in site.tree.items() if entry.type == "file")
+    answers = pods.run(mounting(site.reference, tree(), ("label", f"/vol/{inside}")))
+
+    labels = answers.of("label")
+    control(labels["process"].count(":") > 2, "the container's process has a label with a level")
+    assert answers.tree() == site.tree
+    assert labels["file"].split(":", 3)[-1] == labels["process"].split(":", 3)[-1]

@@ -6,14 +6,25 @@ import math
 import re
 import time
 
-from conformance.control import control
+from conformance.control import control, in_time
 from conformance.plugin import verifies
-from fixtures.api import Api, ApiError
 from fixtures.errors import Inconclusive, Lacking, TimedOut
 from fixtures.evidence import Evidence
-from fixtures.manifests import HOLD, Json, empty_dir, mount, mounting, tree
+from fixtures.kubelet import Kubelet
+from fixtures.manifests import (
+    HOLD,
+    VOLUME,
+    Json,
+    container,
+    empty_dir,
+    image_volume,
+    mount,
+    mounting,
+    pod,
+    tree,
+)
 from fixtures.repositories import Asset, Repositories
-from fixtures.workloads import Answers, Pods
+from fixtures.workloads import Answers, Pod, Pods, phase
 from images import layered as layered_asset
 from images import site as site_asset
 from images.oci.content import Noise
@@ -83,17 +94,12 @@ def test_pods_share_the_directories_on_disk(pods: Pods, site: Asset) -> None:
 class ImageFileSystem:
     """What the kubelet says of the file system that holds the images, by the node's stats/summary."""
 
-    def __init__(self, api: Api, evidence: Evidence, node: str) -> None:
-        self._api, self._evidence, self._node = api, evidence, node
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._kubelet, self._evidence = kubelet, kubelet.evidence
 
     def read(self) -> tuple[str, int]:
         """When it was measured, and how many bytes were used. Inconclusive where it is not to be had."""
-        try:
-            summary = self._api.get(f"/api/v1/nodes/{self._node}/proxy/stats/summary")
-        except ApiError as error:
-            raise Lacking(
-                f"stats/summary cannot be read: {error}", need="stats", missing="get on nodes/proxy"
-            ) from error
+        summary = self._kubelet.summary()
         found = ((summary["node"].get("runtime") or {}).get("imageFs")) or {}
         if "usedBytes" not in found:
             raise Lacking(
@@ -143,14 +149,14 @@ class ImageFileSystem:
 
 @verifies("SHARE-03")
 def test_disk_does_not_grow_with_pods(
-    pods: Pods, repositories: Repositories, build: str, api: Api, evidence: Evidence, node: str
+    pods: Pods, repositories: Repositories, build: str, kubelet: Kubelet
 ) -> None:
     """Given an image of 64 MiB that does not compress, when four more Pods mount it, then the node's image file system grows by less than
     one more image.
     Control: the first Pod made it grow. By half the image's size at least: what other Pods write and leave meanwhile counts, too.
     """
     size = 64 * MEBIBYTE
-    disk = ImageFileSystem(api, evidence, node)
+    disk = ImageFileSystem(kubelet)
     _, before = disk.read()
     asset = repositories.new("large").push(
         Image([Layer([file("large.bin", Noise(size, build))], compression="none")])
@@ -164,6 +170,65 @@ def test_disk_does_not_grow_with_pods(
     with_five = disk.measured_anew(seconds=60)
 
     assert with_five - with_one < size
+
+
+@verifies("SHARE-04")
+def test_volume_is_not_charged(pods: Pods, repositories: Repositories, build: str, kubelet: Kubelet) -> None:
+    """Given a Pod that may use 16 MiB of ephemeral storage and mounts an image of 32 MiB, when the kubelet has measured its volumes, then it
+    runs, the Summary API tells of no use by the volume, and of less by the Pod than the image's size.
+    Control: an emptyDir of the Pod is measured; a Pod that may use as little, and copies the image into an emptyDir, is evicted.
+    """
+    size = 32 * MEBIBYTE
+    asset = repositories.new("large").push(
+        Image([Layer([file("large.bin", Noise(size, build))], compression="none")])
+    )
+    volumes = [image_volume(asset.reference), empty_dir()]
+    mounts = [mount(), mount("/scratch", volume="scratch")]
+    little = {"limits": {"ephemeral-storage": "16Mi"}}
+    copying = container(name="copy", mounts=mounts, resources=little)
+    copying["command"] = ["python3", "-c", "import shutil; shutil.copy('/vol/large.bin', '/scratch')"]
+    main = container((HOLD,), mounts=mounts, resources=little)
+    mounted = pods.started(pod([main], volumes=volumes))
+    copied = pods.create(pod([main], init=[copying], volumes=volumes))
+    evicted = in_time(lambda: copied.wait(was_evicted, "the copy to be evicted", seconds=CHARGED_SECONDS))
+    if evicted is None:
+        raise Lacking(
+            "a Pod that copied 32 MiB into an emptyDir, with a limit of 16 MiB, was not evicted",
+            need="stats",
+            missing="a kubelet that evicts Pods for their ephemeral storage",
+        )
+    told = measured_volumes(kubelet, mounted, "scratch")
+
+    assert phase(mounted.state()) == "Running"
+    assert VOLUME not in [one["name"] for one in told["volume"]]
+    assert told["ephemeral-storage"]["usedBytes"] < size
+
+
+CHARGED_SECONDS = 180.0
+"""A kubelet measures a Pod's volumes every minute, the first time up to a minute after its start, and evicts 10 s later."""
+
+
+def was_evicted(state: Json) -> bool:
+    """Whether a Pod was evicted."""
+    return phase(state) == "Failed" and state["status"].get("reason") == "Evicted"
+
+
+def measured_volumes(kubelet: Kubelet, pod_: Pod, volume: str) -> Json:
+    """Wait until the Summary API tells of a volume of a Pod; what it tells of the Pod then. Lacking if it does not."""
+    deadline = time.monotonic() + CHARGED_SECONDS
+    with kubelet.evidence.waiting("the Pod's volumes to be measured"):
+        while time.monotonic() < deadline:
+            pods: list[Json] = kubelet.summary()["pods"]
+            found = [one for one in pods if one["podRef"]["uid"] == pod_.uid]
+            if found and volume in [one["name"] for one in found[0].get("volume") or []]:
+                kubelet.evidence.add("fact", "stats/summary of the Pod", found[0])
+                return found[0]
+            time.sleep(1)
+    raise Lacking(
+        f"stats/summary did not tell of an emptyDir within {CHARGED_SECONDS:.0f} s",
+        need="stats",
+        missing="statistics of volumes",
+    )
 
 
 @verifies("SHARE-05")
@@ -195,6 +260,31 @@ def test_deleting_one_pod_leaves_the_others_mounts(pods: Pods, site: Asset) -> N
 
     control(before == (site.tree, site.tree), "before, both showed the image")
     assert Tree.from_json(second.look(tree()).of("tree").get("entries") or {}) == site.tree
+
+
+@verifies("SHARE-09")
+def test_pods_with_different_labels_share_an_image(pods: Pods, site: Asset, enforcing: None) -> None:
+    """Given a node that enforces SELinux, when two Pods of different levels mount one image and both run, then each of them shows it, with
+    files of its own level.
+    Control: the processes have these levels.
+    """
+    del enforcing
+    levels = ("s0:c100,c200", "s0:c300,c400")
+    inside = next(path for path, entry in site.tree.items() if entry.type == "file")
+    looks = (tree(), ("label", f"/vol/{inside}"))
+    running = [
+        pods.started(mounting(site.reference, HOLD, securityContext={"seLinuxOptions": {"level": level}}))
+        for level in levels
+    ]
+    answers = [pod_.look(*looks) for pod_ in running]
+
+    labels = [answer.of("label") for answer in answers]
+    control(
+        [label["process"].split(":", 3)[-1] for label in labels] == list(levels),
+        "the processes have the levels that were asked for",
+    )
+    assert [answer.tree() for answer in answers] == [site.tree] * 2
+    assert [label["file"].split(":", 3)[-1] for label in labels] == list(levels)
 
 
 @verifies("SHARE-07")
