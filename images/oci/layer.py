@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import zstandard
 
 from images.oci import tar
-from images.oci.content import Blob, Bytes, Content
+from images.oci.content import ZEROS, Blob, Bytes, Content
 from images.oci.tar import MTIME, Member
 
 __all__ = [
@@ -216,8 +216,12 @@ class Layer:
             kept=None if kept is None else b"".join(kept),
         )
 
+    def tar(self) -> Iterator[bytes]:
+        """The layer as a tar archive, in pieces."""
+        return tar.stream(self.written)
+
     def _make(self, plain: _Hash | None = None) -> Iterator[bytes]:
-        return compressed(_watched(tar.stream(self.written), plain), self.compression)
+        return compressed(_watched(self.tar(), plain), self.compression)
 
 
 def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
@@ -256,8 +260,18 @@ def _gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"  # no time, no extra flags, system unknown
     for chunk in chunks:
         check, size = zlib.crc32(chunk, check), size + len(chunk)
-        yield deflate.compress(chunk)
+        if chunk is ZEROS:
+            yield deflate.flush(zlib.Z_FULL_FLUSH) + _deflated_zeros()
+        else:
+            yield deflate.compress(chunk)
     yield deflate.flush() + struct.pack("<LL", check, size & 0xFFFFFFFF)
+
+
+@functools.cache
+def _deflated_zeros() -> bytes:
+    """ZEROS as a run of deflate blocks that refer to nothing before them, so that they fit in behind any full flush."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(ZEROS) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
 def _zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
