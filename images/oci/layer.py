@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import zstandard
 
 from images.oci import tar
-from images.oci.content import CHUNK, Blob, Bytes, Content
+from images.oci.content import ZEROS, Blob, Bytes, Content
 from images.oci.tar import MTIME, Member
 
 __all__ = [
@@ -220,8 +220,12 @@ class Layer:
             kept=None if kept is None else b"".join(kept),
         )
 
+    def tar(self) -> Iterator[bytes]:
+        """The layer as a tar archive, in pieces."""
+        return tar.stream(self.written)
+
     def _make(self, plain: _Hash | None = None) -> Iterator[bytes]:
-        archive = itertools.chain(tar.stream(self.written), _zeros(self.padding))
+        archive = itertools.chain(self.tar(), _zeros(self.padding))
         return compressed(_watched(archive, plain), self.compression)
 
 
@@ -236,8 +240,8 @@ def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[by
 
 
 def _zeros(size: int) -> Iterator[bytes]:
-    piece = bytes(min(size, CHUNK))
-    for start in range(0, size, CHUNK):
+    piece = bytes(min(size, len(ZEROS)))
+    for start in range(0, size, len(ZEROS)):
         yield piece[: size - start]
 
 
@@ -267,8 +271,18 @@ def _gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"  # no time, no extra flags, system unknown
     for chunk in chunks:
         check, size = zlib.crc32(chunk, check), size + len(chunk)
-        yield deflate.compress(chunk)
+        if chunk is ZEROS:
+            yield deflate.flush(zlib.Z_FULL_FLUSH) + _deflated_zeros()
+        else:
+            yield deflate.compress(chunk)
     yield deflate.flush() + struct.pack("<LL", check, size & 0xFFFFFFFF)
+
+
+@functools.cache
+def _deflated_zeros() -> bytes:
+    """ZEROS as a run of deflate blocks that refer to nothing before them, so that they fit in behind any full flush."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(ZEROS) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
 def _zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
