@@ -65,6 +65,7 @@ def _mistakes() -> Iterator[Request]:
         ("recursiveReadOnly", mounts(mount(recursiveReadOnly="Enabled"))),
         ("Bidirectional", mounts(mount(mountPropagation="Bidirectional"))),
         ("subPath", mounts(mount(subPath="a"))),
+        ("reference unparsable", pod(volumes=image("a b"))),
         ("image policy", pod(containers=[{"name": "c", "image": "registry.example/x"}])),
     ):
         yield _pod(name, body, dryRun="All")
@@ -211,6 +212,7 @@ RULES = (
     Request(name="metrics", method="GET", path="/metrics", query={}),
 )
 BROKEN = {
+    "api-parses-references": {"reference unparsable"},
     "api-accepts-any-device": {"device"},
     "api-accepts-absolute-sub-path": {"absolute subPath"},
     "api-looks-for-leading-dots-only": {"dots within"},
