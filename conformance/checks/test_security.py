@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
+import tenacity
 
 from conformance.checks.refusals import UNPULLED
 from conformance.control import control
 from conformance.plugin import verifies
+from fixtures.api import Api, Response
+from fixtures.connection import Connection
 from fixtures.credentials import Credentials, User, pull_secrets, with_secrets
-from fixtures.errors import Inconclusive, Lacking
+from fixtures.errors import Inconclusive, Lacking, TimedOut
 from fixtures.manifests import (
     HOLD,
     UNPRIVILEGED_ID,
@@ -27,6 +32,7 @@ from fixtures.manifests import (
 )
 from fixtures.namespaces import Namespaces
 from fixtures.plugin import PodsAt
+from fixtures.policies import in_force
 from fixtures.repositories import Asset, Repositories
 from fixtures.workloads import Answers, Pods
 from images import artifact as artifact_asset
@@ -325,3 +331,50 @@ def test_device_node_gives_no_access(
             missing="a node whose privileged containers may use devices",
         )
     assert {found[f"/vol/{name}"] for name in open_to_all} <= NOT_ALLOWED | {"ENOENT"}
+
+
+FORCE_SECONDS = 20.0
+"""An API server looks for new policies every second."""
+TOLD = "admission sees "
+CEL = (
+    f'\'{TOLD}\' + \'{{"containers": ["\' + object.spec.containers.map(c, c.image).join(\'", "\') + \'"], "volumes": ["\''
+    " + object.spec.volumes.filter(v, has(v.image)).map(v, v.image.reference).join('\", \"') + '\"]}'"
+)
+
+Observe = Callable[[Any, str], None]
+
+
+@verifies("SEC-07")
+def test_admission_sees_image_volumes(
+    pods: Pods, api: Api, cluster: Connection, worker_name: str, observe: Observe
+) -> None:
+    """Given an admission policy that refuses our Pod and says which images it sees, when a Pod with two image volumes is offered, then it is
+    recorded whether their references are among them.
+    Control: the image of the container is, and a Pod without the policy's label is admitted.
+    """
+    references = ["registry.example/site:v1", "registry.example/site@sha256:" + "0" * 64]
+    volumes = [image_volume(reference, name=f"volume-{n}") for n, reference in enumerate(references)]
+    manifest = pod([container()], volumes=volumes)
+    unlabelled = pods.offer(manifest, dryRun="All")
+
+    with in_force(api, cluster.run, worker_name, CEL) as labels:
+        manifest["metadata"]["labels"] = dict(labels)
+        answer = refusal(pods, manifest)
+    seen = json.loads(answer.message.partition(TOLD)[2])
+    control(unlabelled.ok, "a Pod without the policy's label is admitted")
+    control(seen["containers"] == [cluster.probe_image], "the image of the container is seen")
+    observe("seen" if seen["volumes"] == references else seen["volumes"], "the references of image volumes")
+
+
+def refusal(pods: Pods, manifest: dict[str, Any]) -> Response:
+    """The policy's refusal of a Pod, once it is in force. TimedOut if it never is."""
+    attempts = tenacity.Retrying(
+        stop=tenacity.stop_after_delay(FORCE_SECONDS),
+        wait=tenacity.wait_fixed(0.25),
+        retry=tenacity.retry_if_result(lambda answer: TOLD not in answer.message),
+        retry_error_callback=lambda _: None,
+    )
+    answer: Response | None = attempts(lambda: pods.offer(manifest, dryRun="All"))
+    if answer is None:
+        raise TimedOut(f"the policy was not in force within {FORCE_SECONDS:.0f} s")
+    return answer
