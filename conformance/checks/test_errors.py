@@ -471,7 +471,7 @@ def test_mount_at_the_root(pods: Pods, site: Asset, observe: Observe) -> None:
     pod_.settle()
     failed = failure(pod_)
     if failed:
-        seen = f"does not start: {failed}"
+        seen = f"fails to start with {failed.partition(':')[0]}"
     else:
         own = "probe" in pod_.answers().of("names", "/")
         seen = "runs on its own root" if own else "runs on the volume"
@@ -489,7 +489,7 @@ def test_volume_inside_an_image_volume(pods: Pods, repositories: Repositories, b
     hasnt = repository.push(Image([Layer([file("one", build)])]), "without")
 
     def nested(asset: Asset) -> Json:
-        looks: list[Look] = [("names", "/vol"), ("touch", "/vol/cache/new"), ("touch", "/vol/new")]
+        looks: list[Look] = [("names", "/vol"), ("touch", "/vol/cache/new")]
         mounts = [mount(), mount("/vol/cache", volume="scratch")]
         volumes = [image_volume(asset.reference), empty_dir()]
         return pod([container(looks, mounts=mounts)], volumes=volumes)
@@ -502,7 +502,6 @@ def test_volume_inside_an_image_volume(pods: Pods, repositories: Repositories, b
     answers = works.answers()
     assert answers.of("names") == ["cache", "one"]
     assert answers.of("touch", "/vol/cache/new") == "ok"
-    assert answers.of("touch", "/vol/new") == "EROFS"
     assert failure(fails), "the container started, in an image that lacks the directory"
     assert pods.run(mounting(hasnt.reference)).tree() == hasnt.tree
 
@@ -513,7 +512,7 @@ def test_mount_over_a_file(pods: Pods, site: Asset) -> None:
     its status says why, and the Pod's other container runs.
     Control: the other container shows that the path is a file, and the volume beside it.
     """
-    path = "/etc/passwd"
+    path = str(pods.run(pod([container([("module",)])])).of("module"))
     over = container(name="over-a-file", mounts=[mount(path)])
     other = container([("status", path), tree()], name="other", mounts=[mount()])
     pod_ = pods.start(pod([over, other], volumes=[image_volume(site.reference)]))
