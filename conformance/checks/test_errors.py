@@ -13,6 +13,7 @@ from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.api import Api
 from fixtures.connection import Connection
+from fixtures.crio import Crio
 from fixtures.errors import Inconclusive, Lacking
 from fixtures.kubelet_configuration import KubeletConfiguration
 from fixtures.manifests import (
@@ -39,6 +40,7 @@ from images.tree import Tree
 SHORT_NAME = "image-volume-conformance-short-name"
 INJECTED = "an error that the suite has planted"
 PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
+SIGNATURE = "SignatureValidationFailed"
 FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: imageBackOffPeriod
 PATIENCE = 180.0  # seconds; containers/image waits 2, 4, 8, 16 and 32 s after a 429 before it gives up, and CRI-O asks twice
 MEBIBYTE = 1 << 20
@@ -440,6 +442,31 @@ def test_inspection_fails(pods: Pods, site: Asset, uninspectable: str, policy: s
     assert (event.type, event.field_path) == ("Warning", "")
     assert event.message.startswith("Failed to inspect image")
     control(pods.run(mounting(other.reference)).tree() == site.tree, "another image is shown")
+
+
+@verifies("ERR-18")
+def test_image_that_the_policy_rejects(
+    crio: Crio, pods: Pods, repositories: Repositories, build: str
+) -> None:
+    """Given a signature policy of CRI-O for the Pod's namespace that rejects a repository, when containers mount an image of it, one that
+    must be pulled and one that is on the node, then each waits, and its reason or message is SignatureValidationFailed.
+    Control: an image of another repository is mounted, and before the policy the same image was.
+    """
+    rejected, other = (
+        repositories.new(name).push(site_asset.image(f"{build}-{name}")) for name in ("rejected", "other")
+    )
+    new = rejected.repository.push(site_asset.image(f"{build}-new"), "new")
+    before = pods.run(mounting(rejected.reference)).tree()
+    crio.reject(pods.namespace, rejected.repository.address)
+    pulled = pods.start(mounting(new.reference)).refusal()
+    present = pods.start(mounting(rejected.reference, pull_policy="IfNotPresent")).refusal()
+    beside = pods.run(mounting(other.reference)).tree()
+
+    control((before, beside) == (rejected.tree, other.tree), "what the policy admits is mounted")
+    assert pulled is not None, "an image without a valid signature was pulled and mounted"
+    assert SIGNATURE in (pulled.reason, pulled.message.partition(":")[0])
+    assert present is not None, "an image without a valid signature was mounted"
+    assert SIGNATURE in f"{present.reason}: {present.message}"
 
 
 def failure(pod_: Pod, name: str = "main") -> str:
