@@ -61,6 +61,7 @@ NEEDS = (
     "no image volumes",
     "kubectl",
     "admission webhook",
+    "patience",
 )
 PLATFORM_FAULTS: Mapping[str, str] = {
     "api-drops-image-volumes": "mount",

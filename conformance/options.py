@@ -70,6 +70,11 @@ CHOICES = (
         metavar="COMMAND",
         help="reboots the node, on the node; by default no node is rebooted",
     ),
+    Choice(
+        flag="--patience",
+        metavar="SECONDS",
+        help="how long the runtime may take to give up a pull that stalls; without it, that is judged where it is soon",
+    ),
     Choice(flag="--report", metavar="FOLDER", help=f"write reports to FOLDER (default: {DEFAULT_REPORT})"),
 )
 PROFILE = Choice(flag="--profile", metavar="PROFILE", help="which requirements are selected")
@@ -78,7 +83,7 @@ _REQUIREMENT = "--requirement"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the run was asked for. report: an absolute path. workers: how many processes run checks."""
+    """What the run was asked for. patience: seconds. report: an absolute path. workers: how many processes run checks."""
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -90,6 +95,7 @@ class Options:
     node_restart_kubelet: str | None = None
     node_restart_runtime: str | None = None
     node_reboot: str | None = None
+    patience: float | None = None
     profile: Profile = Profile.ALL
     requirements: tuple[str, ...] = ()
     report: Path
@@ -105,6 +111,7 @@ class Options:
             "nodes": list(self.nodes),
             "node_shell": bool(self.node_shell),
             "node_reboot": bool(self.node_reboot),
+            "patience": self.patience,
             "profile": str(self.profile),
             "requirements": list(self.requirements),
             "workers": self.workers,
@@ -139,9 +146,11 @@ def read_options(config: pytest.Config, environment: Mapping[str, str] | None = 
     given = {choice.name: chosen(choice) for choice in CHOICES}
     folder = Path(given.pop("report") or DEFAULT_REPORT)
     nodes = given.pop("nodes")
+    patience = given.pop("patience")
     return Options(
         **given,
         nodes=split(nodes),
+        patience=_seconds(patience),
         profile=_profile(chosen(PROFILE)),
         requirements=split(*(config.getoption("requirement") or ())),
         report=(config.invocation_params.dir / folder).absolute(),
@@ -153,6 +162,18 @@ def split(*texts: str | None) -> tuple[str, ...]:
     """Split comma-separated texts into their parts, each once, in order."""
     parts = (part.strip() for text in texts if text for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise pytest.UsageError(f"a patience of {text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _profile(text: str | None) -> Profile:

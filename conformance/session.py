@@ -165,6 +165,7 @@ def connect(
         many_ids=not target.node.one_id,
         runtime=target.node.runtime,
         node_commands=node_commands(options, reached),
+        patience=options.patience,
     )
 
 

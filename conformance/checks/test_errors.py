@@ -11,12 +11,29 @@ from conformance.canary import watch
 from conformance.control import control, in_time
 from conformance.plugin import verifies
 from conformance.verdict import ignored
-from fixtures.errors import Inconclusive
-from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod
+from fixtures.api import Api
+from fixtures.connection import Connection
+from fixtures.errors import Inconclusive, Lacking
+from fixtures.kubelet_configuration import KubeletConfiguration
+from fixtures.manifests import (
+    HOLD,
+    Json,
+    Look,
+    container,
+    empty_dir,
+    image_volume,
+    mount,
+    mounting,
+    pod,
+    tree,
+)
 from fixtures.node_shell import NodeShell
 from fixtures.repositories import Asset, Repositories, Requests
-from fixtures.workloads import Pod, Pods, Refusal, phase
+from fixtures.workloads import Pod, Pods, Refusal, container_status, phase
 from images import site as site_asset
+from images.oci.content import Noise
+from images.oci.image import Image
+from images.oci.layer import Layer, directory, file
 from images.tree import Tree
 
 SHORT_NAME = "image-volume-conformance-short-name"
@@ -24,7 +41,10 @@ INJECTED = "an error that the suite has planted"
 PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: imageBackOffPeriod
 PATIENCE = 180.0  # seconds; containers/image waits 2, 4, 8, 16 and 32 s after a 429 before it gives up, and CRI-O asks twice
+MEBIBYTE = 1 << 20
 SLACK = 2.0  # seconds by which a client's own retries may spread one attempt
+
+NEVER_RAN = {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}
 
 Observe = Callable[[Any, str], None]
 
@@ -126,6 +146,73 @@ def test_registry_refuses_connections(pods: Pods, repositories: Repositories, bu
     )
 
 
+DEFAULT_LIMITS = {"reference": 10.0}
+"""By runtime: after how many seconds without progress it gives up a pull, by default, where that is short enough to wait for.
+
+containerd: 5 minutes (image_pull_progress_timeout). CRI-O: never (pull_progress_timeout).
+"""
+
+
+def time_for_giving_up(
+    cluster: Connection, api: Api, node: str, parallel_pulls: Callable[[], int | None]
+) -> tuple[float, bool]:
+    """How many seconds to wait for a runtime to give up a stalled pull, and whether it must have given up by then.
+
+    Nobody tells from outside what a runtime's limit is, so it must be known by default, or by whoever starts the run. Where it is not, the
+    wait is short: most of all where one stalled pull makes all other pulls of the node wait.
+    """
+    if cluster.patience is not None:
+        return cluster.patience, True
+    runtime = api.get(f"/api/v1/nodes/{node}")["status"]["nodeInfo"]["containerRuntimeVersion"]
+    limit = DEFAULT_LIMITS.get(runtime.partition("://")[0])
+    if limit is not None:
+        return limit + 10, True
+    try:
+        return (10.0 if parallel_pulls() == 1 else 20.0), False
+    except Lacking:
+        return 10.0, False
+
+
+@verifies("ERR-07")
+def test_stalled_transfer(
+    pods: Pods,
+    repositories: Repositories,
+    build: str,
+    cluster: Connection,
+    api: Api,
+    node: str,
+) -> None:
+    """Given a registry that stops sending in the middle of a layer, when a Pod mounts the image, then its container waits, and within the
+    runtime's limit it says that the pull has failed.
+    Control: when the registry goes on sending, the image is shown.
+    """
+    seconds, judged = time_for_giving_up(
+        cluster, api, node, lambda: KubeletConfiguration.read(api, node).most_parallel_pulls
+    )
+    large = Image([Layer([file("large.bin", Noise(MEBIBYTE, build))], compression="none")])
+    asset = repositories.new().push(large)
+    with asset.repository.misbehaving(stall_after_bytes=MEBIBYTE // 2):
+        pod_ = pods.create(mounting(asset.reference))
+        asset.repository.wait_for(lambda seen: bool(seen.of("blob")), "the transfer to begin", seconds=30)
+        given_up = in_time(lambda: pod_.wait_refusal(*PULL_FAILED, seconds=seconds))
+    if given_up is None:
+        control(
+            pod_.settle() is not None and pod_.refusal() is None, "the Pod starts when the transfer goes on"
+        )
+        shown = pod_.answers().tree()
+    else:
+        shown = pods.run(mounting(asset.reference)).tree()
+
+    control(shown == asset.tree, "a registry that goes on sending makes the image show")
+    if given_up is None and not judged:
+        raise Lacking(
+            f"the pull was not given up within {seconds:.0f} s, and the runtime's limit is not known",
+            need="patience",
+            missing="--patience SECONDS, longer than containerd's image_pull_progress_timeout or CRI-O's pull_progress_timeout",
+        )
+    assert given_up is not None, f"the pull was not given up within {seconds:.0f} s"
+
+
 def attempts(requests: Requests) -> list[float]:
     """When each attempt to pull began, in seconds: requests that follow each other closely are one attempt."""
     begun: list[float] = []
@@ -192,6 +279,27 @@ def test_failed_pull_leaves_the_pod_pending(
     control(backing_off is not None, "the Pod backs off")
 
 
+@verifies("ERR-11")
+def test_every_container_tells_why_it_waits(pods: Pods, repositories: Repositories, site: Asset) -> None:
+    """Given two containers that mount a volume that cannot be pulled, when the Pod starts, then each of them waits with the reason, and with a
+    message that names the reference.
+    Control: with an image that is there, both start.
+    """
+    absent = f"{repositories.new('absent').address}:v1"
+    several = [container(name=name, mounts=[mount()]) for name in ("first", "second")]
+    pod_ = pods.create(pod(several, volumes=[image_volume(absent)]))
+
+    def told(name: str) -> Refusal | None:
+        return in_time(lambda: pod_.wait_refusal(*PULL_FAILED, container=name, seconds=30))
+
+    for name in ("first", "second"):
+        refusal = told(name)
+        assert refusal is not None, f"container {name} does not tell why it waits"
+        assert absent in refusal.message
+    there = pods.started(pod(several, volumes=[image_volume(site.reference)]))
+    control(there.refusal() is None, "with an image that is there, both containers start")
+
+
 @verifies("ERR-12")
 def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
     """Given two containers, one of which mounts a volume that cannot be pulled, when the Pod starts, then whether the other one runs is
@@ -212,6 +320,36 @@ def test_other_containers_of_the_pod(pods: Pods, repositories: Repositories, obs
     )
 
 
+def doing(pod_: Pod, name: str) -> str:
+    """What a container does or waits for, in words that don't change while a pull is tried again and again."""
+    state = container_status(pod_.state(), name)["state"]
+    reason = (state.get("waiting") or {}).get("reason", "")
+    if reason in PULL_FAILED:
+        return "waits for the image"
+    return f"waits with {reason}" if "waiting" in state else "runs or has run"
+
+
+@verifies("ERR-13")
+def test_init_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
+    """Given a volume that cannot be pulled, when a Pod's main container mounts it, and in another Pod the init container, then what the init
+    container and the main one do is recorded.
+    """
+    absent = f"{repositories.new('absent').address}:v1"
+    waiting = {}
+    for mounts_it in ("main", "init"):
+        init, main = (
+            container(name=name, mounts=[mount()] if name == mounts_it else ()) for name in ("init", "main")
+        )
+        waiting[mounts_it] = pods.create(pod([main], init=[init], volumes=[image_volume(absent)]))
+    for mounts_it, pod_ in waiting.items():
+        pod_.settle()
+        control(pod_.refusal() is not None, f"a container waits where {mounts_it} mounts the volume")
+        observe(
+            {name: doing(pod_, name) for name in ("init", "main")},
+            f"init and main container, where {mounts_it} mounts the failing volume",
+        )
+
+
 @verifies("ERR-14")
 def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
     """Given a volume that cannot be pulled, when the container that mounts it waits, then a Warning event Failed on that container tells the
@@ -229,6 +367,26 @@ def test_event_on_the_container(pods: Pods, repositories: Repositories) -> None:
     assert event is not None, "no event Failed on the container"
     assert event.type == "Warning"
     assert event.message in {f"Error: {reason}" for reason in PULL_FAILED}
+
+
+@verifies("ERR-15")
+def test_two_volumes_with_the_same_failing_reference(
+    pods: Pods, repositories: Repositories, observe: Observe
+) -> None:
+    """Given two volumes with one reference that cannot be pulled, when a container mounts both, then the first reason that it waits with, and
+    how often the image was pulled by then, is recorded.
+    """
+    repository = repositories.new("absent")
+    names = ("one", "two")
+    volumes = [image_volume(f"{repository.address}:v1", name=name) for name in names]
+    mounts = [mount(f"/{name}", volume=name) for name in names]
+    pod_ = pods.start(pod([container(mounts=mounts)], volumes=volumes))
+    refusal = unpulled(pod_)
+    pulling = pod_.wait_event(lambda e: e.reason == "Pulling", "the event Pulling")
+    control(pulling is not None and bool(repository.requests().manifests), "the kubelet tries to pull")
+
+    observe(refusal.reason, "the first reason")
+    observe(sum(e.count for e in pod_.events() if e.reason == "Pulling"), "events Pulling for two volumes")
 
 
 @verifies("ERR-16")
@@ -284,6 +442,90 @@ def test_inspection_fails(pods: Pods, site: Asset, uninspectable: str, policy: s
     control(pods.run(mounting(other.reference)).tree() == site.tree, "another image is shown")
 
 
+def failure(pod_: Pod, name: str = "main") -> str:
+    """Why a container could not be started, as its status says it; empty where it runs or ran.
+
+    What the OCI runtime refuses comes after the container was created, so it may show as the end of a container that never ran.
+    """
+    refusal = pod_.refusal(name)
+    if refusal is not None:
+        return f"{refusal.reason}: {refusal.message}"
+    status = container_status(pod_.state(), name)
+    ended = (status.get("state") or {}).get("terminated") or {}
+    never_ran = ended.get("reason") in NEVER_RAN
+    return f"{ended['reason']}: {ended.get('message', '')}" if never_ran else ""
+
+
+@verifies("ERR-19")
+def test_mount_at_the_root(pods: Pods, site: Asset, observe: Observe) -> None:
+    """Given a mountPath of `/`, when a Pod mounts the volume there, then it is recorded whether the API server refuses it, the container
+    fails to start, or runs, and on which root.
+    Control: the same volume is shown at another path.
+    """
+    control(pods.run(mounting(site.reference)).tree() == site.tree, "the volume is shown at another path")
+    response = pods.offer(mounting(site.reference, ("names", "/"), path="/"))
+    if not response.ok:
+        observe(f"refused by the API server: {response.message}", "a Pod that mounts an image volume at /")
+        return
+    pod_ = pods.made[-1]
+    pod_.settle()
+    failed = failure(pod_)
+    if failed:
+        seen = f"does not start: {failed}"
+    else:
+        own = "probe" in pod_.answers().of("names", "/")
+        seen = "runs on its own root" if own else "runs on the volume"
+    observe(seen, "a Pod that mounts an image volume at /")
+
+
+@verifies("ERR-20")
+def test_volume_inside_an_image_volume(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given two images, one with a directory `cache` and one without, when a Pod mounts an emptyDir at that path inside the image volume, then
+    with the directory it works and can be written, and without it the container fails to start and the image is as it was.
+    Control: without the emptyDir, the image without the directory is shown.
+    """
+    repository = repositories.new()
+    has = repository.push(Image([Layer([file("one", build), directory("cache", mode=0o777)])]), "with")
+    hasnt = repository.push(Image([Layer([file("one", build)])]), "without")
+
+    def nested(asset: Asset) -> Json:
+        looks: list[Look] = [("names", "/vol"), ("touch", "/vol/cache/new"), ("touch", "/vol/new")]
+        mounts = [mount(), mount("/vol/cache", volume="scratch")]
+        volumes = [image_volume(asset.reference), empty_dir()]
+        return pod([container(looks, mounts=mounts)], volumes=volumes)
+
+    works, fails = pods.create(nested(has)), pods.create(nested(hasnt))
+    works.settle()
+    fails.settle()
+
+    assert failure(works) == ""
+    answers = works.answers()
+    assert answers.of("names") == ["cache", "one"]
+    assert answers.of("touch", "/vol/cache/new") == "ok"
+    assert answers.of("touch", "/vol/new") == "EROFS"
+    assert failure(fails), "the container started, in an image that lacks the directory"
+    assert pods.run(mounting(hasnt.reference)).tree() == hasnt.tree
+
+
+@verifies("ERR-21")
+def test_mount_over_a_file(pods: Pods, site: Asset) -> None:
+    """Given a mountPath that is a file in the container's image, when a Pod mounts the volume there, then that container fails to start and
+    its status says why, and the Pod's other container runs.
+    Control: the other container shows that the path is a file, and the volume beside it.
+    """
+    path = "/etc/passwd"
+    over = container(name="over-a-file", mounts=[mount(path)])
+    other = container([("status", path), tree()], name="other", mounts=[mount()])
+    pod_ = pods.start(pod([over, other], volumes=[image_volume(site.reference)]))
+    failed = failure(pod_, "over-a-file")
+
+    assert failure(pod_, "other") == ""
+    answers = pod_.answers("other")
+    control(answers.of("status").get("type") == "file", f"{path} is a file in the container's image")
+    assert answers.tree() == site.tree
+    assert failed, "the container started, with a directory in place of a file of its image"
+
+
 @verifies("ERR-22")
 def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> None:
     """Given two Pods that back off, each from a repository of its own, when one of them is deleted, then it is gone promptly, and by the
@@ -298,3 +540,24 @@ def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> No
     clock.wait_for(lambda seen: len(attempts(seen)) > tried, "the other Pod's next attempt", seconds=60)
 
     assert watched.requests(after=mark) == []
+
+
+@verifies("ERR-23")
+def test_interrupted_transfer_ends_in_intact_content(
+    pods: Pods, repositories: Repositories, build: str
+) -> None:
+    """Given a registry that resets the connection in the middle of a layer, once, when a Pod mounts the image, then the Pod starts all the
+    same, by going on with the transfer or by another pull, and shows the image byte for byte.
+    Control: the layer was asked for more than once.
+    """
+    large = Image([Layer([file("large.bin", Noise(4 * MEBIBYTE, build))], compression="none")])
+    asset = repositories.new().push(large)
+    asset.repository.misbehave(reset_after_bytes=2 * MEBIBYTE, count=1)
+    pod_ = pods.create(mounting(asset.reference))
+    started = in_time(lambda: pod_.wait_started_soon("main", seconds=60))
+
+    assert started is not None, "the Pod did not start within 60 s of the interruption"
+    assert pod_.answers().tree() == asset.tree
+    layer = asset.layers[0]
+    broken = [r for r in asset.repository.requests() if r.reference == layer and not r.complete]
+    control(bool(broken), "the transfer of the layer was interrupted")

@@ -10,7 +10,7 @@ from conformance.plugin import verifies
 from fixtures.api import Api
 from fixtures.credentials import Credentials, User, pull_secrets, with_secrets
 from fixtures.errors import Inapplicable
-from fixtures.kubelet_configuration import kubelet_configuration
+from fixtures.kubelet_configuration import KubeletConfiguration
 from fixtures.manifests import HOLD, Json, mounting, tree
 from fixtures.preloaded import preloaded_image
 from fixtures.repositories import Asset
@@ -111,12 +111,14 @@ def test_image_pulled_anonymously_is_free(pods: Pods, site: Asset, alice: User, 
 
 @verifies("AUTH-21")
 @pytest.mark.parametrize("policy", ["IfNotPresent", "Never"])
-def test_preloaded_image_is_free(pods: Pods, api: Api, node: str, policy: str) -> None:
+def test_preloaded_image_is_free(
+    pods: Pods, api: Api, node: str, kubelet_configuration: KubeletConfiguration, policy: str
+) -> None:
     """Given an image that is on the node though no kubelet pulled it (the sandboxes' own, which the runtime provides), and the default policy,
     when a Pod without any credential mounts it under IfNotPresent or Never, then it starts, and no pull is tried.
     Control: the volume shows files.
     """
-    chosen = kubelet_configuration(api, node).get(POLICY, DEFAULT_POLICY)
+    chosen = kubelet_configuration.values.get(POLICY, DEFAULT_POLICY)
     if chosen != DEFAULT_POLICY:
         raise Inapplicable(f"speaks of kubelets with {POLICY} {DEFAULT_POLICY}; this one has {chosen}")
     reference = preloaded_image(api, node)

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from contextlib import ExitStack
+
 import pytest
 
-from conformance.control import control
+from conformance.control import control, in_time
 from conformance.plugin import verifies
-from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod, tree
+from fixtures.errors import Inconclusive, Lacking
+from fixtures.kubelet_configuration import NEED, KubeletConfiguration
+from fixtures.manifests import (
+    FAIL,
+    HOLD,
+    STAY,
+    Json,
+    about_the_pod,
+    container,
+    image_volume,
+    mount,
+    mounting,
+    pod,
+    tree,
+)
 from fixtures.plugin import PodsAt
-from fixtures.repositories import Asset, Repositories
-from fixtures.workloads import Pods, container_statuses
+from fixtures.repositories import Asset, Repositories, Requests
+from fixtures.workloads import THROTTLED, Event, Pod, Pods, container_status, container_statuses, phase
 from images import site as site_asset
 from images.oci.image import Image
 from images.oci.layer import Layer, file
 from images.oddities import programs
 
 UNPULLED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
+SYNCS = 4
+MOST_PODS = 10  # that the check of parallel pulls starts
+PULL_SECONDS = 0.07  # what the pull of an image takes of which only the tag is new, at the most
+MOST_VOLUMES = 60
 
 
 @verifies("PULL-01")
@@ -257,6 +279,73 @@ def test_policies_of_container_and_volume_are_independent(
     assert pulled.repository.requests().manifests
 
 
+def pulls(events: Iterable[Event], references: Iterable[str]) -> int:
+    """How many Pulling and Pulled events there are about these references, as volumes."""
+    wanted = tuple(references)
+    return sum(
+        event.count
+        for event in events
+        if event.reason in ("Pulling", "Pulled")
+        and not event.field_path
+        and any(f'"{reference}"' in event.message for reference in wanted)
+    )
+
+
+def force_syncs(pod_: Pod, about: str) -> None:
+    """Make the kubelet sync a Pod SYNCS times at least, one sync after the other.
+
+    A change of the annotations makes it sync, and at the beginning of each sync it brings `about` (`about_the_pod`) up to date. One Pod's
+    syncs follow one another, so when the last change shows, the syncs for all changes before it are over.
+    """
+    for number in range(SYNCS + 1):
+        pod_.annotate(sync=str(number))
+        wait = ("wait-for-text", f"{about}/annotations", f'sync="{number}"', "20")
+        control(
+            pod_.look(wait).of("wait-for-text"), "a change of the Pod's annotations makes the kubelet sync it"
+        )
+
+
+@verifies("PULL-14")
+def test_running_pod_pulls_no_more(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given a running Pod with volumes under Always, IfNotPresent and Never, when the kubelet syncs it several times, then the registry is
+    asked for nothing, and there is no further event Pulling or Pulled about the volumes.
+    Control: the Pod's start asked the registry. A Killing event, which the kubelet sends after all others, shows that none is on its way.
+    """
+    always = repositories.new("always").push(site_asset.image(f"{build}-always"))
+    present = repositories.new("present").push(site_asset.image(f"{build}-present"))
+    volumes = [
+        image_volume(always.reference, name="always", pull_policy="Always"),
+        image_volume(present.reference, name="present", pull_policy="IfNotPresent"),
+        image_volume(present.reference, name="never", pull_policy="Never"),
+        about_the_pod(),
+    ]
+    mounts = [mount(f"/{volume['name']}", volume=volume["name"]) for volume in volumes]
+    pod_ = pods.started(pod([container((HOLD,), mounts=mounts)], volumes=volumes))
+    references = (always.reference, present.reference)
+    started = pod_.wait_event(lambda e: e.reason == "Started", "the event Started")
+    before = pulls(pod_.events(), references)
+    marks = [asset.repository.mark() for asset in (always, present)]
+    at_start = always.repository.requests().manifests
+
+    force_syncs(pod_, "/about")
+
+    asked = [
+        request
+        for asset, mark in zip((always, present), marks, strict=True)
+        for request in asset.repository.requests(after=mark)
+    ]
+    further = pulls(pod_.events(), references) - before
+    control(bool(at_start), "the Pod's start asked the registry")
+    assert asked == [], f"{len(asked)} further requests at the registry, {further} further events"
+    assert further == 0, f"{further} further events Pulling and Pulled"
+
+    pod_.delete(wait=False)
+    killing = pod_.wait_event(lambda e: e.reason == "Killing", "the event Killing")
+    control(None not in (started, killing), "the kubelet sends events")
+    further = pulls(pod_.events(), references) - before
+    assert further == 0, f"{further} further events Pulling and Pulled"
+
+
 @verifies("PULL-15")
 def test_unused_volume_does_not_block(pods: Pods, repositories: Repositories, site: Asset) -> None:
     """Given a Pod with an image volume that cannot be pulled and that no container mounts, when it starts, then its container runs and shows
@@ -273,6 +362,148 @@ def test_unused_volume_does_not_block(pods: Pods, repositories: Repositories, si
     control(
         mounted is not None and mounted.reason in UNPULLED, "a container that mounts the volume is refused"
     )
+
+
+def span(requests: Requests) -> tuple[float, float]:
+    """From when to when a pull was busy at the registry, by its requests. Inconclusive where there are none."""
+    if not requests:
+        raise Inconclusive("an image was mounted, and nobody asked the registry for it")
+    return min(r.time for r in requests), max(r.time + r.seconds for r in requests)
+
+
+def most_at_once(spans: Iterable[tuple[float, float]]) -> int:
+    """How many of these spans of time overlap at the most."""
+    changes = sorted([(begin, 1) for begin, _ in spans] + [(end, -1) for _, end in spans])
+    most = now = 0
+    for _, change in changes:
+        now += change
+        most = max(most, now)
+    return most
+
+
+@verifies("PULL-16")
+def test_volumes_of_one_pod_are_pulled_in_their_order(
+    pods: Pods, repositories: Repositories, build: str
+) -> None:
+    """Given three volumes whose images a slow registry has, when a Pod mounts them, then each image is asked for when the one before it is
+    there, in the order of spec.volumes.
+    Control: the Pod shows all three.
+    """
+    names = ["third", "first", "second"]
+    assets = {name: repositories.new(name).push(site_asset.image(f"{build}-{name}")) for name in names}
+    volumes = [image_volume(asset.reference, name=name) for name, asset in assets.items()]
+    mounts = [mount(f"/{name}", volume=name) for name in names]
+    with ExitStack() as slow:
+        for asset in assets.values():
+            slow.enter_context(
+                asset.repository.misbehaving(
+                    stall_before=True, stall_seconds=0.3, kinds=("blob",), methods=("GET",)
+                )
+            )
+        answers = pods.run(
+            pod([container([tree(f"/{name}") for name in names], mounts=mounts)], volumes=volumes)
+        )
+    spans = {name: span(asset.repository.requests()) for name, asset in assets.items()}
+
+    assert sorted(spans, key=lambda name: spans[name]) == names
+    assert most_at_once(spans.values()) == 1
+    shown = {name: answers.tree(f"/{name}") for name in names}
+    control(shown == {name: asset.tree for name, asset in assets.items()}, "the Pod shows all three images")
+
+
+@verifies("PULL-16")
+def test_pulls_keep_to_the_limit_on_parallel_pulls(
+    pods: Pods, repositories: Repositories, build: str, kubelet_configuration: KubeletConfiguration
+) -> None:
+    """Given a kubelet that may pull N images at the same time and a registry that holds back its answers, when N + 1 Pods (two, where there is
+    no limit) want a volume each, then the registry is asked for as many images as allowed, and for no more.
+    Control: every Pod's event Pulling is there before the registry answers, and every Pod starts when it does.
+    """
+    limit = kubelet_configuration.most_parallel_pulls
+    if limit is not None and limit >= MOST_PODS:
+        raise Lacking(
+            f"the kubelet may pull {limit} images at the same time, and this check starts {MOST_PODS} Pods at the most",
+            need=NEED,
+            missing=f"a kubelet with maxParallelImagePulls below {MOST_PODS}, or without it",
+        )
+    count = 2 if limit is None else limit + 1
+    assets = [
+        repositories.new(f"pod-{number}").push(site_asset.image(f"{build}-{number}"))
+        for number in range(count)
+    ]
+    with ExitStack() as held:
+        for asset in assets:
+            held.enter_context(asset.repository.misbehaving(stall_before=True))
+        started = [pods.create(mounting(asset.reference)) for asset in assets]
+        wanted = [pod_.wait_event(lambda e: e.reason == "Pulling", "the event Pulling") for pod_ in started]
+        if limit is None:
+            both = in_time(
+                lambda: [a.repository.wait_for(bool, "the kubelet to pull", seconds=10) for a in assets]
+            )
+    for pod_ in started:
+        pod_.settle()
+    most = most_at_once([span(asset.repository.requests()) for asset in assets])
+
+    control(None not in wanted, "the kubelet wanted all images at the same time")
+    if limit is None:
+        assert both is not None, "pulls wait for each other although the kubelet may pull in parallel"
+    assert most <= (limit or count)
+    shown = [pod_.answers().tree() for pod_ in started]
+    control(shown == [asset.tree for asset in assets], "every Pod shows its image")
+
+
+def volumes_beyond(rate: float, burst: int) -> int:
+    """How many pulls, each of which takes PULL_SECONDS at the most, are more than a rate a second and a burst allow. Lacking if too many."""
+    share = 1 - rate * PULL_SECONDS
+    count = math.ceil(burst / share) + 3 if share > 0 else MOST_VOLUMES + 1
+    if not rate or count > MOST_VOLUMES:
+        raise Lacking(
+            f"the kubelet has registryPullQPS {rate:g} and registryBurst {burst}, which this check cannot exceed",
+            need=NEED,
+            missing="a kubelet with registryPullQPS above 0 and up to 10, as by default",
+        )
+    return count
+
+
+@verifies("PULL-17")
+def test_pulls_count_against_the_rate_limit(
+    pods: Pods, site: Asset, kubelet_configuration: KubeletConfiguration
+) -> None:
+    """Given an image with more tags than registryPullQPS and registryBurst let be pulled at once, when a Pod mounts a volume of each, then no
+    more pulls than allowed reach the registry, the Pod says `pull QPS exceeded`, and it starts later.
+    Control: the kubelet was fast enough to reach its limit.
+    """
+    rate, burst = kubelet_configuration.pull_rate, kubelet_configuration.pull_burst
+    tags = [f"v{number}" for number in range(volumes_beyond(rate, burst))]
+    for tag in tags:
+        site.repository.push(site.image, tag)
+    volumes = [image_volume(f"{site.repository.address}:{tag}", name=tag) for tag in tags]
+    mounts = [mount(f"/vol/{tag}", volume=tag) for tag in tags]
+    last = f"/vol/{tags[-1]}"
+    pod_ = pods.create(pod([container((tree(last),), mounts=mounts)], volumes=volumes))
+
+    def waiting_or_started(state: Json) -> bool:
+        found: Json = next((one["state"] for one in container_statuses(state)), {})
+        waiting = found.get("waiting") or {}
+        return bool({"running", "terminated"} & set(found)) or THROTTLED in (waiting.get("message") or "")
+
+    state = in_time(
+        lambda: pod_.wait(waiting_or_started, "the Pod to say that it may not pull, or to start", seconds=30)
+    )
+    by_tag = {
+        r.reference: r.time for r in reversed(site.repository.requests().manifests) if r.reference in tags
+    }
+    times = sorted(by_tag.values())
+    allowed = burst + rate * (times[-1] - times[0]) + 1 if times else 0
+    assert len(times) <= allowed, f"{len(times)} pulls reached the registry, {allowed:.0f} were allowed"
+    control(len(times) < len(tags), "the kubelet is fast enough to reach its limit")
+
+    assert state is not None, "the Pod does not say that it may not pull for the moment"
+    waiting = container_status(state, "main")["state"].get("waiting") or {}
+    assert waiting.get("reason") in UNPULLED
+    started = in_time(lambda: pod_.wait_started_soon("main", seconds=60))
+    assert started is not None, "the Pod did not start within 60 s"
+    assert pod_.answers().tree(last) == site.tree
 
 
 @verifies("PULL-18")
@@ -335,3 +566,30 @@ def test_reference_is_not_expanded(pods: Pods, site: Asset, variable: str) -> No
     assert site.repository.requests() == []
     written_out = pods.run(mounting(site.reference, env={"ASSET_VERSION": site.tag})).tree()
     control(written_out == site.tree, "with the tag written out, the image is shown")
+
+
+@verifies("PULL-22")
+@pytest.mark.parametrize("end", ["succeeded", "failed", "being deleted"])
+def test_nothing_is_pulled_for_a_pod_that_is_over(pods: Pods, site: Asset, end: str) -> None:
+    """Given a Pod with a volume under Always that has succeeded, has failed, or is being deleted and does not heed SIGTERM, when its
+    annotations change, which makes a kubelet sync a Pod that runs, then the registry is asked for nothing.
+    A Pod that is created after the changes and has started shows that the kubelet has seen them.
+    Control: the Pod's start asked the registry.
+    """
+    look = {"succeeded": tree(), "failed": FAIL, "being deleted": STAY}[end]
+    pod_ = pods.started(mounting(site.reference, look, pull_policy="Always"))
+    if end == "being deleted":
+        pod_.delete(grace_seconds=4, wait=False)
+        killing = pod_.wait_event(lambda e: e.reason == "Killing", "the event Killing")
+        control(killing is not None, "the kubelet says that it ends the container")
+    else:
+        pod_.wait(lambda state: phase(state) in ("Succeeded", "Failed"), "the Pod to end")
+    asked = site.repository.requests().manifests
+    mark = site.repository.mark()
+    for number in range(SYNCS):
+        pod_.annotate(sync=str(number))
+    pods.started(pod([container()]))
+    pod_.delete()
+
+    assert site.repository.requests(after=mark) == []
+    control(bool(asked), "the Pod's start asked the registry")

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from fixtures.reference.api.controllers import NamespaceController
+from fixtures.reference.api.controllers.namespaces import NamespaceController
 from fixtures.reference.api.nodes import ExecSession, Input
 from fixtures.reference.api.objects import Object
 from fixtures.reference.api.server import ApiServer
@@ -148,8 +148,8 @@ class PretendedNode:
         """One metric."""
         return "pretended 1\n"
 
-    def configuration(self) -> Object:
-        """As asked."""
+    def configz(self) -> Object:
+        """One setting."""
         return {"kubeletconfig": {"staticPodPath": "/manifests"}}
 
     def stats_summary(self) -> Object:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fixtures.reference.node.settings import Settings
 from fixtures.registry.client import Access, Fault
-from images.oci.image import Image, Index
+from images.oci.image import Artifact, ArtifactFile, Image, Index
 from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
 from tests.reference.node.lab import (
     HOLD,
@@ -992,3 +992,55 @@ async def lower_directories(bench: Bench) -> Any:
     reference = await bench.push("site", site())
     found = [await see(bench, f"pod-{number}", code, image(reference)) for number in (1, 2)]
     return bool(found[0]) and found[0] == found[1]
+
+
+# --- artifacts
+
+
+def artifact(*titles: str | None, text: str = "text") -> Artifact:
+    """An artifact of a file for each title. Its config is the empty one."""
+    return Artifact([ArtifactFile(title=title, data=f"{text} {title}".encode()) for title in titles])
+
+
+@shows("needs-diff-ids")
+async def image_without_diff_ids(bench: Bench) -> Any:
+    """Image without diff ids."""
+    reference = await bench.push("bare", Image([Layer([file("file", "text")])], rootfs=False))
+    return await see(bench, "pod", reading("/vol/file"), image(reference))
+
+
+@shows("artifact-empty", "titles-ignored")
+async def artifact_of_two_files(bench: Bench) -> Any:
+    """Artifact of two files."""
+    return await see(bench, "pod", listing(), image(await bench.push("artifact", artifact("a", "deep/b"))))
+
+
+@shows("untitled-artifact-starts")
+async def artifact_without_titles(bench: Bench) -> Any:
+    """Artifact without titles."""
+    return await see(bench, "pod", listing(), image(await bench.push("artifact", artifact(None))))
+
+
+@shows("artifacts-merged-by-config")
+async def artifacts_with_one_config(bench: Bench) -> Any:
+    """Artifacts with one config."""
+    one = await bench.push("one", artifact("file", text="one"))
+    two = await bench.push("two", artifact("file", text="two"))
+    volumes = [image(one, name="a"), image(two, name="b")]
+    main = container(reading("/a/file"), mount("/a", volume="a"), mount("/b", volume="b"))
+    await bench.create("pod", volumes, [main])
+    return await bench.outcome("pod")
+
+
+@shows("titles-escape")
+async def title_that_leads_out(bench: Bench) -> Any:
+    """Title that leads out."""
+    reference = await bench.push("artifact", artifact("good", "../out"))
+    return await see(bench, "pod", reading("/out"), image(reference))
+
+
+@shows("writable-artifact")
+async def write_to_an_artifact(bench: Bench) -> Any:
+    """Write to an artifact."""
+    reference = await bench.push("artifact", artifact("file"))
+    return await see(bench, "pod", trying("open('/vol/file', 'a').close()"), image(reference))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -113,6 +114,16 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "pulls-into-each-pod": (False, True),
     "downloads-again": (1, 2),
     "copies-per-pod": (True, False),
+    "needs-diff-ids": ("text", REFUSED),
+    "artifact-empty": (["a", "deep"], []),
+    "titles-ignored": (
+        ["a", "deep"],
+        sorted(hashlib.sha256(b"text " + title).hexdigest() for title in (b"a", b"deep/b")),
+    ),
+    "untitled-artifact-starts": (REFUSED, []),
+    "artifacts-merged-by-config": ("one file", "two file"),
+    "titles-escape": ("ENOENT", "text ../out"),
+    "writable-artifact": ("EROFS", "ok"),
 }
 """By fault: what a right node shows, and what one with the fault does."""
 
