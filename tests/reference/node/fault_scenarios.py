@@ -12,6 +12,7 @@ from fixtures.reference.node.node import SANDBOX_IMAGE
 from fixtures.reference.node.node_credentials import PLUGIN_FILE
 from fixtures.reference.node.settings import Settings
 from fixtures.registry.client import Access, Fault
+from images.oci.content import Noise
 from images.oci.image import Artifact, ArtifactFile, Image, Index
 from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
 from tests.reference.node.lab import (
@@ -32,9 +33,11 @@ Json = dict[str, Any]
 Scenario = Callable[[Bench], Awaitable[Any]]
 
 SCENARIOS: dict[str, Scenario] = {}
-SETTINGS = Settings(image_back_off=(1.0, 30.0), retry=1.0)
+SETTINGS = Settings(image_back_off=(1.0, 30.0), retry=1.0, pull_silence=3.0)
 AT_ONCE = 8
 OTHER = 12345
+HALF = 1 << 19
+LARGE = Layer([file("large", Noise(2 * HALF, "large"))], compression="none")
 
 
 async def observe(lab: Lab, faults: Sequence[str]) -> dict[str, Any]:
@@ -288,6 +291,57 @@ async def idle_pod(bench: Bench) -> Any:
     return len(await bench.requests("site", method="HEAD")) > 1
 
 
+async def asked_at_once(bench: Bench, names: Sequence[str]) -> int:
+    """How many of these repositories, whose registry does not answer, are asked: a moment is left to those that follow the first."""
+
+    async def asked() -> int:
+        return sum([bool(await bench.requests(name)) for name in names])
+
+    while not await asked():
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.4)
+    return await asked()
+
+
+@shows("volumes-side-by-side")
+async def two_volumes_of_one_pod(bench: Bench) -> Any:
+    """Two volumes of one Pod."""
+    names = ("one", "two")
+    volumes = [image(await broken(bench, name, stall_before=True), name=name) for name in names]
+    await bench.create("pod", volumes, [container(HOLD, mount(volume="one"))])
+    return await asked_at_once(bench, names)
+
+
+@shows("volumes-jump-the-queue")
+async def two_pods_at_once(bench: Bench) -> Any:
+    """Two Pods at once, and whether the kubelet says that it pulls one image after the other."""
+    names = ("one", "two")
+    for name in names:
+        await bench.create(
+            name, [image(await broken(bench, name, stall_before=True))], [container(HOLD, mount())]
+        )
+    return [bench.node.settings.configz()["serializeImagePulls"], await asked_at_once(bench, names)]
+
+
+@shows("volumes-bypass-throttle")
+async def more_volumes_than_the_burst(bench: Bench) -> Any:
+    """More volumes than registryBurst, and what the kubelet says of its rate."""
+    volumes = [image(bench.reference("absent", f"v{number}"), name=f"v{number}") for number in range(15)]
+    await bench.create("pod", volumes, [container(HOLD, mount(volume="v0"))])
+    await bench.settled("pod")
+    return [bench.node.settings.configz()["registryPullQPS"], len(set(await bench.requests("absent")))]
+
+
+@shows("pulls-in-last-sync")
+async def synced_when_over(bench: Bench) -> Any:
+    """A Pod that is over."""
+    reference = await bench.push("site", site())
+    await bench.run("pod", [image(reference, "Always")])
+    bench.relabel("pod", "x")
+    await asyncio.sleep(0.3)
+    return len(await bench.requests("site", method="HEAD")) > 1
+
+
 # --- updates
 
 
@@ -433,6 +487,16 @@ async def events_of_failed_volume(bench: Bench) -> Any:
     """Events of failed volume."""
     await see(bench, "pod", listing(), image(bench.reference("absent")))
     return "Failed Error: ErrImagePull @spec.containers{main}" in bench.events("pod")
+
+
+@shows("reason-on-first-container-only")
+async def two_containers_of_a_failing_volume(bench: Bench) -> Any:
+    """Two containers that mount a volume that cannot be had."""
+    both = [container(HOLD, mount(), name=name) for name in ("first", "second")]
+    await bench.create("pod", [image(bench.reference("absent"))], both)
+    await bench.until(lambda: reasons(bench.pod("pod")), "a container to wait")
+    await asyncio.sleep(0.3)
+    return reasons(bench.pod("pod"))
 
 
 @shows("pulls-after-deletion")
@@ -1069,6 +1133,49 @@ async def layer_of_two_pods(bench: Bench) -> Any:
     for number in ("1", "2"):
         await see(bench, f"pod-{number}", listing(), image(reference))
     return (await bench.requests("both", "blob")).count(SHARED.digest) > 1
+
+
+@shows("pulls-not-joined")
+async def layer_of_two_pulls_at_once(bench: Bench) -> Any:
+    """A layer that two Pods want before it has come."""
+    reference = await bench.push("both", Image([SHARED]))
+    held_back = Fault(
+        repository=bench.repository("both"), kinds=("blob",), references=(SHARED.digest,), stall_before=True
+    )
+    await asyncio.to_thread(bench.lab.registry.add_fault, held_back)
+    for number in ("1", "2"):
+        await bench.create(number, [image(reference)], [container(listing(), mount())])
+    while SHARED.digest not in await bench.requests("both", "blob"):
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.4)
+    found = (await bench.requests("both", "blob")).count(SHARED.digest)
+    await asyncio.to_thread(bench.lab.registry.heal, bench.repository("both"))
+    return found
+
+
+@shows("no-pull-timeout")
+async def stalled_layer(bench: Bench) -> Any:
+    """A layer of which half comes, and no more."""
+    reference = await bench.push("large", Image([LARGE]))
+    stall = Fault(repository=bench.repository("large"), stall_after_bytes=HALF)
+    await asyncio.to_thread(bench.lab.registry.add_fault, stall)
+    await bench.create("pod", [image(reference)], [container(listing(), mount())])
+    await asyncio.sleep(1.5 * SETTINGS.pull_silence)
+    return bool(reasons(bench.pod("pod")))
+
+
+@shows("keeps-partial-blobs")
+async def interrupted_layer(bench: Bench) -> Any:
+    """A layer in the middle of which the connection breaks, once."""
+    reference = await bench.push("large", Image([LARGE]))
+    reset = Fault(repository=bench.repository("large"), reset_after_bytes=HALF, count=1)
+    await asyncio.to_thread(bench.lab.registry.add_fault, reset)
+    size = "import os; print(os.stat('/vol/large').st_size)"
+    await bench.create("pod", [image(reference)], [container(size, mount())])
+    await bench.until(
+        lambda: bench.pod("pod").get("status", {}).get("phase") == "Succeeded", "the Pod to end"
+    )
+    return (await bench.said("pod")) == 2 * HALF
 
 
 @shows("downloads-again")
