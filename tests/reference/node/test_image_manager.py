@@ -45,9 +45,7 @@ class Runtime:
         """An image that is there."""
         return self.present.get(name)
 
-    def inspect(self, name: str) -> Image | None:
-        """The same, as the kubelet asks for it."""
-        return self.present.get(name)
+    inspect = find
 
     async def pull(self, name: str, credential: Credential | None, *, role: str) -> Image:
         """Pull it."""
