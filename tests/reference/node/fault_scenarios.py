@@ -690,7 +690,8 @@ async def pod_on_a_revoked_credential(bench: Bench) -> Any:
 
 @shows("ignores-unreadable-secrets")
 async def unreadable_secret(bench: Bench) -> Any:
-    """Unreadable secret beside a right one."""
+    """Unreadable secret beside a right one. (The first Pod brings the container's image: the fault is about volumes only.)"""
+    await see(bench, "first", listing(), image(await bench.push("other", site())))
     reference = await private(bench, "site")
     secret = pull_secret(f"{bench.node.name}-b")
     auths = {"auths": {"other.example": {"auth": "%"}}}
