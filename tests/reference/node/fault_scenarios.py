@@ -12,9 +12,11 @@ from fixtures.reference.node.node import SANDBOX_IMAGE
 from fixtures.reference.node.node_credentials import PLUGIN_FILE
 from fixtures.reference.node.settings import Settings
 from fixtures.registry.client import Access, Fault
+from images import hostile
 from images.oci.content import Noise
 from images.oci.image import Artifact, ArtifactFile, Image, Index
-from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
+from images.oci.layer import Layer, device, directory, file, hardlink, opaque, symlink, whiteout
+from images.scale import Crowd
 from tests.reference.node.lab import (
     HOLD,
     Bench,
@@ -26,6 +28,7 @@ from tests.reference.node.lab import (
     mount,
     reading,
     reasons,
+    statuses,
     trying,
 )
 
@@ -1251,3 +1254,140 @@ async def write_to_an_artifact(bench: Bench) -> Any:
     """Write to an artifact."""
     reference = await bench.push("artifact", artifact("file"))
     return await see(bench, "pod", trying("open('/vol/file', 'a').close()"), image(reference))
+
+
+# --- inodes, attributes, devices, escapes
+
+
+@shows("hard-links-copied")
+async def two_names(bench: Bench) -> Any:
+    """Two names."""
+    code = "import os; print(os.stat('/vol/two').st_nlink)"
+    return await merged(bench, [Layer([file("one"), hardlink("two", "one")])], code)
+
+
+@shows("special-bits-dropped")
+async def setuid_bit(bench: Bench) -> Any:
+    """Setuid bit."""
+    code = "import json, os; print(json.dumps(oct(os.stat('/vol/file').st_mode)))"
+    return await merged(bench, [Layer([file("file", mode=0o4755)])], code)
+
+
+@shows("xattrs-dropped")
+async def user_attribute(bench: Bench) -> Any:
+    """User attribute."""
+    code = "import json, os; print(json.dumps(os.listxattr('/vol/file')))"
+    return await merged(bench, [Layer([file("file", xattrs={"user.comment": b"kept"})])], code)
+
+
+@shows("refuses-devices")
+async def device_in_a_layer(bench: Bench) -> Any:
+    """Device in a layer."""
+    layers = [Layer([device("null", "character device", 1, 3), file("file", "text")])]
+    return await merged(bench, layers, reading("/vol/file"))
+
+
+@shows("devices-allowed")
+async def flags_of_the_mount(bench: Bench) -> Any:
+    """Flags of the mount."""
+    code = "import os, json; print(json.dumps(bool(os.statvfs('/vol').f_flag & os.ST_NODEV)))"
+    return await merged(bench, [Layer([file("file")])], code)
+
+
+@shows("refuses-empty-layers")
+async def empty_layer(bench: Bench) -> Any:
+    """Empty layer."""
+    return await merged(bench, [Layer([file("file", "text")]), Layer([])], reading("/vol/file"))
+
+
+@shows("limits-entries")
+async def crowd(bench: Bench) -> Any:
+    """Crowd."""
+    code = "import os, json; print(json.dumps(len(os.listdir('/vol'))))"
+    return await merged(bench, [Crowd(10_000, "crowd")], code)
+
+
+@shows("unpack-escapes")
+async def layer_that_aims_at_a_pod(bench: Bench) -> Any:
+    """Layer that aims at a Pod's emptyDir; what is in that in the end."""
+    scratch = {"name": "scratch", "emptyDir": {}}
+    there = mount("/scratch", volume="scratch")
+    await held(bench, "holder", image(await bench.push("site", site())), scratch, mounts=[mount(), there])
+    point = "[line.split()[3] for line in open('/proc/self/mountinfo') if line.split()[4] == '/scratch']"
+    (target,) = await bench.ask("holder", f"import json; print(json.dumps({point}))")
+    for way in ("symlink", "parent"):
+        aimed = hostile.image("1", way=way, target=target.lstrip("/"))
+        await see(bench, way, "print(1)", image(await bench.push(way, aimed)))
+    return await bench.ask("holder", listing("/scratch"))
+
+
+@shows("corrupt-blobs-accepted")
+async def wrong_byte(bench: Bench) -> Any:
+    """Wrong byte."""
+    contents = Image([Layer([file("file", b"x" * 9000)], compression="none")])
+    reference = await bench.push("wrong", contents)
+    fault = Fault(repository=bench.repository("wrong"), references=(contents.layers[0].digest,), corrupt=True)
+    await asyncio.to_thread(bench.lab.registry.add_fault, fault)
+    code = "print(1)"
+    return await see(bench, "pod", code, image(reference))
+
+
+@shows("config-of-volume-applied")
+async def environment_of_the_volume(bench: Bench) -> Any:
+    """Environment of the volume."""
+    code = "import json, os; print(json.dumps(os.environ.get('OF_THE_VOLUME')))"
+    contents = Image([Layer([file("file")])], config={"Env": ["OF_THE_VOLUME=1"]})
+    return await see(bench, "pod", code, image(await bench.push("config", contents)))
+
+
+@shows("helper-container")
+async def containers_of_the_status(bench: Bench) -> Any:
+    """Containers of the status."""
+    pod = await held(bench, "pod", image(await bench.push("site", site())))
+    return sorted(statuses(pod))
+
+
+@shows("mounts-over-files")
+async def mount_over_a_file(bench: Bench) -> Any:
+    """Mount over a file."""
+    own = await bench.push("own", Image([Layer([file("of/the/image", "text")])]))
+    one = container("print(1)", mount("/of/the/image"), image=own)
+    await bench.create("pod", [image(await bench.push("site", site()))], [one])
+    pod = await bench.finished("pod")
+    return statuses(pod)["main"]["state"]["terminated"]["reason"]
+
+
+@shows("recursive-read-only-ignored")
+async def recursive_read_only(bench: Bench) -> Any:
+    """Recursive read-only."""
+    asked = mount(readOnly=True, recursiveReadOnly="Enabled")
+    pod = await held(bench, "pod", image(await bench.push("site", site())), mounts=[asked])
+    return next(
+        one["recursiveReadOnly"] for one in statuses(pod)["main"]["volumeMounts"] if one["name"] == "volume"
+    )
+
+
+@shows("refuses-propagation")
+async def propagation_from_the_host(bench: Bench) -> Any:
+    """Propagation from the host."""
+    reference = await bench.push("site", site())
+    one = container(reading("/vol/build.txt"), mount(mountPropagation="HostToContainer"))
+    await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
+
+
+@shows("runtime-directories-mounted")
+async def mounts_of_layers(bench: Bench) -> Any:
+    """Mounts of layers."""
+    code = "print(sum('/layers/' in line.split()[4] for line in open('/proc/self/mountinfo')))"
+    return await merged(bench, [Layer([file("file")])], code)
+
+
+@shows("no-new-privileges-ignored")
+async def no_new_privileges(bench: Bench) -> Any:
+    """No new privileges."""
+    code = "print([line.split()[1] for line in open('/proc/self/status') if 'NoNewPrivs' in line][0])"
+    reference = await bench.push("site", site())
+    one = container(code, mount(), securityContext={"allowPrivilegeEscalation": False})
+    await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
