@@ -23,13 +23,16 @@ options = $(target) $(call option,--registry,$(REGISTRY)) $(call option,--probe-
           $(call option,--workers,$(WORKERS)) $(call option,--nodes,$(NODES)) $(call option,--profile,$(PROFILE)) \
           $(call option,--report,$(REPORT))
 
-.PHONY: help conformance test lint images mutants clean-cluster environment
+.PHONY: help conformance list test lint images mutants clean-cluster environment
 
 help:
 	@$(PYTHON) tools/help.py
 
 conformance: environment
 	@$(RUN) -m conformance run $(options) $(ARGS)
+
+list: environment
+	@$(RUN) -m conformance list $(ARGS)
 
 test: environment
 	@$(RUN) -m pytest -n auto --dist loadgroup $(ARGS)

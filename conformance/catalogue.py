@@ -32,7 +32,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,9 @@ _PREFACE = """\
 
 MUST, SHOULD and MAY are those of RFC 2119. OBSERVED is behaviour that no document promises: it is recorded, and nobody is
 blamed for it."""
+_CHECKS = """\
+The last column names the checks of each requirement and the asset images that they mount; "its own" are images that a
+check builds layer by layer for itself."""
 _RFC_2119 = ("MUST", "SHOULD", "MAY")  # strongest first
 
 
@@ -216,22 +219,34 @@ def fault_ids(file: Path | None = None) -> frozenset[str]:
         ) from reason
 
 
-def as_markdown(catalogue: Catalogue) -> str:
-    """The catalogue as a Markdown page: a table an area with id, strength, owner, statement (and note) and source."""
+def as_markdown(catalogue: Catalogue, *, verified: Mapping[str, str] | None = None) -> str:
+    """The catalogue as a Markdown page: a table an area with id, strength, owner, statement (and note) and source.
+
+    verified: by requirement, what a last column says of its checks (and their images); without it there is no such column.
+    """
     lines = ["# Requirements", "", _PREFACE.format(count=len(catalogue), areas=len(catalogue.areas))]
+    columns = ["id", "strength", "owner", "statement", "source"]
+    if verified is not None:
+        columns.append("checks (images)")
+        lines += ["", _CHECKS]
     for area in catalogue.areas:
         lines += ["", f"## {area.title}", "", area.summary, ""]
-        lines += ["| id | strength | owner | statement | source |", "| --- | --- | --- | --- | --- |"]
-        lines += [_row(catalogue[name]) for name in area.requirements]
+        lines += [_line(columns), _line(["---"] * len(columns))]
+        for name in area.requirements:
+            last = [] if verified is None else [verified.get(name) or "no check"]
+            lines.append(_line([*_cells(catalogue[name]), *last]))
     return "\n".join(lines) + "\n"
 
 
-def _row(requirement: Requirement) -> str:
+def _cells(requirement: Requirement) -> Sequence[str]:
     statement = requirement.statement
     if requirement.note:
         statement += f"<br>Note: {requirement.note}"
     sources = [*requirement.source, *(f"<{link}>" for link in requirement.links)]
-    cells = (requirement.id, requirement.strength, requirement.owner, statement, "<br>".join(sources))
+    return requirement.id, requirement.strength, requirement.owner, statement, "<br>".join(sources)
+
+
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -2,7 +2,7 @@
 
 run       run the checks against a target; ends with the exit codes of conformance.verdict.ExitCode
 report    draw the reports anew from a conformance.json
-list      every requirement with its checks
+list      every requirement with its checks, images and sources
 diff      what changed between two reports
 clean     remove what runs left on a cluster
 """
@@ -10,18 +10,20 @@ clean     remove what runs left on a cluster
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
-from conformance import catalogue, traces
+from conformance import catalogue, inventory, traces
 from conformance.options import CHOICES, PROFILE, Options, split
 from conformance.records import RecordError
-from conformance.report import draw, read, terminal
+from conformance.report import draw, listing, read, terminal
 from conformance.report.diff import compare
 from conformance.report.model import ReportError
 from conformance.verdict import ExitCode, Profile
@@ -30,7 +32,6 @@ from fixtures.errors import Inconclusive, UsageError
 ROOT = Path(__file__).parent.parent
 CHECKS = Path(__file__).parent / "checks"
 WORKERS = 4
-_QUIET_ADDOPTS = "--strict-config --strict-markers --import-mode=importlib"  # without those of the terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,9 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--to", type=Path, metavar="FOLDER", help="also write HTML and JUnit to FOLDER")
     one.set_defaults(command=report)
 
-    one = commands.add_parser("list", help="every requirement with its checks")
-    one.add_argument("--markdown", action="store_true", help="the whole catalogue as a Markdown page")
-    one.add_argument("--bugs", action="store_true", help="the bugs that reached users, and what catches them")
+    one = commands.add_parser("list", help="every requirement with its checks, images and sources")
+    form = one.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="the whole catalogue as a Markdown page")
+    form.add_argument(
+        "--bugs", action="store_true", help="the bugs that reached users, and what catches them"
+    )
+    form.add_argument("--json", action="store_true", help="for machines")
     one.set_defaults(command=list_requirements)
 
     one = commands.add_parser("diff", help="what changed between two reports")
@@ -152,31 +157,23 @@ def report(options: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def list_requirements(options: argparse.Namespace, _: Sequence[str]) -> int:
-    """List every requirement with its strength, title and checks."""
+    """List every requirement with its strength, checks, images and sources. Nothing is run for it."""
     demanded = catalogue.load()
-    if options.markdown:
-        print(catalogue.as_markdown(demanded), end="")
-        return 0
     if options.bugs:
         print(traces.bugs_as_markdown(traces.load(demanded)), end="")
         return 0
-    collected = _Collected()
-    code = _pytest(["--collect-only", "-p", "no:terminal", "-o", f"addopts={_QUIET_ADDOPTS}"], collected)
-    if collected.broken or code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
-        print("\n".join(["ERROR: the checks cannot be collected", *collected.broken]), file=sys.stderr)
+    try:
+        checks = inventory.read()
+    except SyntaxError as error:
+        print(f"ERROR: the checks cannot be read: {error}", file=sys.stderr)
         return ExitCode.INTERNAL_ERROR
-    for area in demanded.areas:
-        print(f"{area.title}")
-        for name in area.requirements:
-            one = demanded[name]
-            print(f"  {one.id:<8} {one.strength:<8} {one.title}")
-            checks = collected.of(name)
-            print(
-                "".join(f"      {check}\n" for check in checks) if checks else "      not verified\n", end=""
-            )
-        print()
-    verified = sum(bool(collected.of(name)) for name in demanded)
-    print(f"{len(demanded)} requirements, {verified} verified")
+    if options.markdown:
+        print(listing.markdown(demanded, checks), end="")
+    elif options.json:
+        print(json.dumps(listing.as_json(demanded, checks), indent=2, ensure_ascii=False))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print("\n".join(listing.lines(demanded, checks, width=width)))
     return 0
 
 
@@ -214,34 +211,6 @@ class _Interruptible:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class _Collected:
-    """A pytest plugin that keeps which checks verify what."""
-
-    def __init__(self) -> None:
-        self.broken: list[str] = []
-        self._checks: Mapping[str, list[str]] = {}
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.broken.append(f"{report.nodeid}: {str(report.longrepr).strip()}")
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        checks: Any = session.config.pluginmanager.getplugin("conformance-checks")
-        found: dict[str, list[str]] = {}
-        for one in checks.collected:
-            for name in one.requirements:
-                found.setdefault(name, []).append(one.check)
-        self._checks = found
-
-    def of(self, requirement: str) -> list[str]:
-        """The checks of a requirement; the cases of a parameterized one are counted, not listed."""
-        cases: dict[str, int] = {}
-        for check in self._checks.get(requirement, []):
-            name = check.partition("[")[0]
-            cases[name] = cases.get(name, 0) + 1
-        return [f"{name} ({count} cases)" if count > 1 else name for name, count in cases.items()]
 
 
 def _pytest(arguments: Sequence[str], *plugins: object) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 JSONValue: TypeAlias = "bool | int | str | list[JSONValue] | dict[str, JSONValue] | None"
@@ -120,6 +123,10 @@ class Tree(Mapping[str, Entry]):
             raise ValueError(f"{sorted(unknown)} cannot be left out: one of {list(COMPARED[1:])}")
         return Tree(self._entries, blank=self._blank | frozenset(fields))
 
+    def summary(self, *fields: str) -> dict[str, JSONValue]:
+        """What the probe's look `summary` answers with for this tree: see `summary`. fields: of an entry."""
+        return summary((path, [getattr(entry, field) for field in fields]) for path, entry in self.items())
+
     def to_json(self) -> dict[str, JSONValue]:
         """The shape in which the probe prints a tree: path to an object with every field of the entry."""
         return {
@@ -130,6 +137,19 @@ class Tree(Mapping[str, Entry]):
     def from_json(cls, shape: Mapping[str, object]) -> Tree:
         """The tree of which `shape` is the JSON; ValueError naming path and field if it is not one."""
         return cls({path: _entry(path, fields) for path, fields in shape.items()})
+
+
+def summary(entries: Iterable[tuple[str, list[JSONValue]]]) -> dict[str, JSONValue]:
+    """A tree that is too large to list: how many entries each name at its top holds, itself included, and one hash over all.
+
+    entries: path and the fields that count, in the order of the paths.
+    """
+    counts: Counter[str] = Counter()
+    hashing = hashlib.sha256()
+    for path, fields in entries:
+        counts[path.split("/", 1)[0]] += 1
+        hashing.update(json.dumps([path, *fields]).encode() + b"\n")
+    return {"counts": dict(counts), "sha256": hashing.hexdigest()}
 
 
 def _names(entries: Mapping[str, Entry]) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance import catalogue
+from conformance import catalogue, inventory
 from conformance.command import main
-from conformance.report import write
+from conformance.report import listing, write
 from conformance.verdict import Finding, Kind, Verdict
 from tests.report.sample import report
 
@@ -77,19 +77,27 @@ def test_diff_ends_with_1_when_something_is_worse(
 
 
 def test_list_names_every_requirement_and_its_checks(tmp_path: Path) -> None:
-    """`list` needs no cluster, and shows which checks verify what, and what none verifies."""
+    """`list` needs no cluster, and shows what verifies each requirement, what that mounts, and who promises it."""
     done = command("list", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for name, one in catalogue.load().items():
-        assert f"{name:<8} {one.strength:<8} {one.title}" in done.stdout
+        assert f"{name:<8}  {one.strength:<8} {one.title}\n          checks   " in done.stdout
+        assert f"          source   {one.source[0]}\n" in done.stdout
     assert "conformance/checks/test_read_only.py::test_" in done.stdout
+    assert "          images   subpaths\n" in done.stdout
     assert done.stderr == ""
 
 
 def test_list_as_markdown(tmp_path: Path) -> None:
-    """`list --markdown` is the catalogue's own page."""
+    """`list --markdown` is the catalogue's own page, with the checks beside."""
     done = command("list", "--markdown", cwd=tmp_path)
-    assert done.stdout == catalogue.as_markdown(catalogue.load())
+    assert done.stdout == listing.markdown(catalogue.load(), inventory.read())
+
+
+def test_list_as_json(tmp_path: Path) -> None:
+    """`list --json` gives a machine the same."""
+    done = command("list", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout) == listing.as_json(catalogue.load(), inventory.read())
 
 
 def test_run_refuses_an_unknown_requirement(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Does a Kubernetes cluster do what is documented about image volumes?
 
   make conformance                    run the suite on the built-in reference cluster: shows what it is
   make conformance KUBECONFIG=FILE    run it on the cluster that FILE names
+  make list                           every requirement with its checks, the images they mount, and sources
   make test                           the suite's own tests
   make lint                           ruff and mypy
   make images                         write the asset images as OCI layouts to build/images

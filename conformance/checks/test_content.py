@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
+from conformance.control import control, in_time
 from conformance.plugin import verifies
 from conformance.verdict import ignored
 from fixtures.manifests import Look, container, image_volume, mount, mounting, pod, tree
 from fixtures.repositories import Asset, Repositories
-from fixtures.workloads import Pod, Pods
+from fixtures.workloads import Answers, Pod, Pods, Refusal, container_statuses
+from images import oddities as oddities_asset
 from images import platforms as platforms_asset
 from images import site as site_asset
 from images.oci.image import Image
-from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
+from images.oci.layer import Layer, device, directory, fifo, file, hardlink, opaque, symlink, whiteout
 from images.oddities import programs
 from images.tree import Tree
+
+Observe = Callable[[Any, str], None]
+NO_DEVICE = {"EPERM", "EACCES", "ENOENT"}
+"""What opening a device node that gives no access ends with: by device control, a mount without devices, or since it was left out."""
 
 
 def shown(pod_: Pod, path: str = "/vol") -> Tree:
@@ -181,6 +189,36 @@ def test_links_are_kept_as_they_are(pods: Pods, repositories: Repositories, buil
     assert answers.of("read", "/vol/dangling") == {"errno": "ENOENT"}
 
 
+@verifies("IMG-08")
+def test_linked_names_are_one_file(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given files with several names in one layer, of which an upper layer links one anew, when a Pod mounts the image, then the names that
+    a layer links with each other are one inode, and know how many they are.
+    Control: a file of one name, with the same content, is an inode of its own.
+    """
+    lower = Layer(
+        [
+            file("one", build),
+            hardlink("two", "one"),
+            hardlink("folder/three", "one"),
+            file("alone", build),
+            file("old", "lower"),
+            hardlink("old-too", "old"),
+        ]
+    )
+    upper = Layer([file("old", f"upper {build}"), hardlink("new", "old")])
+    asset = repositories.new().push(Image([lower, upper]))
+    together = ("/vol/one", "/vol/two", "/vol/folder/three")
+    above = ("/vol/old", "/vol/new")
+    answers = pods.run(mounting(asset.reference, tree(), ("inodes", *together, *above, "/vol/alone")))
+
+    seen, inodes = answers.tree(), answers.of("inodes")
+    control("errno" not in inodes["/vol/alone"], "the files are there")
+    assert {tuple(inodes[name]) for name in together} == {(*inodes["/vol/one"][:2], len(together))}
+    assert {tuple(inodes[name]) for name in above} == {(*inodes["/vol/old"][:2], len(above))}
+    assert inodes["/vol/alone"][1:] != inodes["/vol/one"][1:]
+    assert seen == asset.tree, nothing(seen)
+
+
 @verifies("IMG-09")
 def test_modes_owners_and_times_are_the_headers(root_pods: Pods, oddities: Asset, many_ids: None) -> None:
     """Given entries of every mode, of several owners, and of times past and future, when a Pod mounts the image, then mode, uid, gid and
@@ -195,6 +233,86 @@ def test_modes_owners_and_times_are_the_headers(root_pods: Pods, oddities: Asset
         }
 
     assert headers(seen) == headers(oddities.tree), nothing(seen)
+
+
+@verifies("IMG-10")
+def test_special_bits_are_kept(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given files and directories with the setuid, setgid and sticky bits, when a Pod mounts the image, then each has its own.
+    Control: a file and a directory without them have none.
+    """
+    files = (0o755, 0o4755, 0o2755, 0o6755, 0o1644, 0o4644)
+    directories = (0o755, 0o1777, 0o2775, 0o3770)
+    members = [file(f"file-{mode:04o}", build, mode=mode) for mode in files]
+    members += [directory(f"directory-{mode:04o}", mode=mode) for mode in directories]
+    asset = repositories.new().push(Image([Layer(members)]))
+    seen = pods.run(mounting(asset.reference)).tree()
+
+    modes = {path: f"{entry.mode:04o}" for path, entry in asset.tree.items()}
+    assert {path: f"{entry.mode:04o}" for path, entry in seen.items()} == modes, nothing(seen)
+
+
+COMMENT = b"kept by the unpacker"
+ATTRIBUTES = {"user.comment": "xattrs/user", "security.capability": "xattrs/capability"}
+
+
+@verifies("IMG-11")
+def test_extended_attributes_are_kept(
+    root_pods: Pods, repositories: Repositories, build: str, architecture: str
+) -> None:
+    """Given files with user attributes and capabilities, when one container of a Pod mounts the image and others run from it, then the
+    volume has each attribute that the same image has as a root file system, with the layer's value.
+    Control: as a root file system it has some.
+    """
+    programs_ = {
+        name: file(f"bin/{name}", programs.attribute(architecture, f"/{path}", name), mode=0o755)
+        for name, path in ATTRIBUTES.items()
+    }
+    image = oddities_asset.attributes(build, architecture=architecture, more=list(programs_.values()))
+    asset = repositories.new().push(image)
+    volume = container([tree()], mounts=[mount()])
+    roots = [
+        container(name=name.replace(".", "-"), image=asset.reference, command=[f"/bin/{name}"])
+        for name in programs_
+    ]
+    pod_ = root_pods.started(pod([volume, *roots], volumes=[image_volume(asset.reference)]))
+    seen = pod_.answers().tree()
+    expected = {
+        path: dict(asset.tree[path].xattrs)
+        for name, path in ATTRIBUTES.items()
+        if printed(pod_, name.replace(".", "-")) == bytes.fromhex(asset.tree[path].xattrs[name])
+    }
+
+    control(bool(expected), "the same image shows attributes as a root file system")
+    assert {path: seen[path].xattrs for path in expected if path in seen} == expected, nothing(seen)
+
+
+def printed(pod_: Pod, name: str) -> bytes:
+    """What a container that is no probe has written."""
+    return pod_.log(name).removesuffix("\n").encode()
+
+
+@verifies("IMG-12")
+def test_pipes_and_devices_do_no_harm(root_pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given a pipe and device nodes beside a file, when a container mounts the image as root, then it shows the file and the pipe, and a
+    block device cannot be opened.
+    Control: the file can be opened; where the mount is refused, the same image without device nodes is shown.
+    """
+    harmless = [file("beside", build), fifo("pipe")]
+    nodes = [device("disk", "block device", 7, 0), device("null", "character device", 1, 3)]
+    repository = repositories.new()
+    asset = repository.push(Image([Layer([*harmless, *nodes])]))
+    looks: list[Look] = [("openings", "/vol/beside", "/vol/disk"), ("names", "/vol"), ("status", "/vol/pipe")]
+    pod_ = root_pods.start(mounting(asset.reference, *looks))
+
+    assert pod_.refusal() is None, str(pod_.refusal())
+    answers = pod_.answers()
+    openings = answers.of("openings")
+    assert {"beside", "pipe"} <= set(answers.of("names")), ignored(
+        when=not answers.of("names"), what="the image volume"
+    )
+    assert answers.of("status")["type"] == "fifo"
+    control(openings["/vol/beside"] == "ok", "the probe can open a file of the volume")
+    assert openings["/vol/disk"] in NO_DEVICE
 
 
 Variation = Callable[[str], Image]
@@ -233,6 +351,140 @@ def test_index_resolves_to_the_nodes_platform(
     assert pod_.refusal() is None, str(pod_.refusal())
     assert pod_.answers().of("read") == {"text": f"linux/{architecture}\n"}
     assert shown(pod_) == asset.as_shown(index.tree_for(architecture))
+
+
+PULL_FAILED = {"ErrImagePull", "ImagePullBackOff"}
+HEALING_SECONDS = 60.0  # the kubelet's first back-off is 10 s, the second 20 s
+FOREIGN = ("linux/s390x", "linux/mips64le")
+
+
+@verifies("IMG-17")
+@pytest.mark.parametrize("foreign", [*FOREIGN, platforms_asset.FOREIGN])
+def test_index_without_the_nodes_platform(
+    pods: Pods, repositories: Repositories, build: str, foreign: str
+) -> None:
+    """Given an index of other platforms only, when a Pod mounts it, then its container waits with ErrImagePull or ImagePullBackOff.
+    Control: an index that also has the node's platform is shown.
+    """
+    repository = repositories.new("platforms")
+    nothing_for_it = repository.push(platforms_asset.image(build, platforms=[foreign]), "foreign")
+    complete = repository.push(
+        platforms_asset.image(build, platforms=[foreign, *platforms_asset.NODES]), "complete"
+    )
+    pod_ = pods.start(mounting(nothing_for_it.reference))
+    beside = pods.start(mounting(complete.reference))
+
+    refusal = pod_.refusal()
+    control(beside.refusal() is None, "an index that has the node's platform, too, is mounted")
+    assert refusal is not None, "the image of another platform was mounted"
+    assert refusal.reason in PULL_FAILED
+
+
+@verifies("IMG-18")
+def test_single_manifest_of_another_architecture(
+    pods: Pods, repositories: Repositories, build: str, architecture: str, observe: Observe
+) -> None:
+    """Given an image outside of any index whose config names another architecture, when a Pod mounts it, then what comes of it is recorded.
+    Control: the same image with the node's own architecture is shown.
+    """
+    repository = repositories.new("platforms")
+    foreign = repository.push(platforms_asset.single(FOREIGN[0], build), "foreign")
+    own = repository.push(platforms_asset.single(f"linux/{architecture}", build), "own")
+    pod_ = pods.start(mounting(foreign.reference))
+
+    control(pods.run(mounting(own.reference)).tree() == own.tree, "the image of the node's own is shown")
+    refusal = pod_.refusal()
+    if refusal is None:
+        seen = shown(pod_) == foreign.tree
+    observe(
+        f"waits with {refusal.reason}" if refusal else "shown" if seen else "mounted, but not as it is",
+        f"an image for {FOREIGN[0]} that is not in an index",
+    )
+
+
+@verifies("IMG-19")
+def test_config_of_the_image_has_no_effect(root_pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given an image whose config has an environment, a user, a working directory, a command, volumes and ports, when a container mounts
+    it, then its environment, user, working directory, arguments and mounts are those of its neighbour that does not.
+    Control: the image is mounted.
+    """
+    config = {
+        "Env": ["FROM_THE_VOLUME=1", "HOME=/from-the-volume", "PYTHONDONTWRITEBYTECODE=from-the-volume"],
+        "User": "4242:4242",
+        "WorkingDir": "/from-the-volume",
+        "Entrypoint": ["/from-the-volume"],
+        "Cmd": ["--", "names", "/from-the-volume"],
+        "Volumes": {"/from-the-volume": {}},
+        "ExposedPorts": {"4242/tcp": {}},
+        "Labels": {"io.kubernetes.container.name": "from-the-volume"},
+        "StopSignal": "SIGKILL",
+    }
+    asset = repositories.new().push(Image([Layer([file("one", build)])], config=config))
+    looks: list[Look] = [("process",), ("mounts", "/"), ("names", "/")]
+    neighbour = container(looks, name="neighbour")
+    main = container([*looks, tree()], mounts=[mount()])
+    pod_ = root_pods.started(pod([main, neighbour], volumes=[image_volume(asset.reference)]))
+    answers, plain = pod_.answers(), pod_.answers("neighbour")
+
+    control(answers.tree() == asset.tree, "the image is mounted")
+    for fact in ("environment", "uid", "gid", "groups", "cwd"):
+        assert answers.of("process")[fact] == plain.of("process")[fact], fact
+    assert points(answers) - {"/vol"} == points(plain)
+    assert set(answers.of("names")) - {"vol"} == set(plain.of("names"))
+    assert [line["look"] for line in answers.lines] == ["process", "mounts", "names", "tree"]
+
+
+def points(answers: Answers) -> set[str]:
+    """The mount points that a container sees."""
+    return {one["point"] for one in answers.of("mounts", "/")}
+
+
+CORRUPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a layer with a wrong byte": ("layer", {"corrupt": True}),
+    "a layer that is cut": ("layer", {"truncate": 4096}),
+    "a config with a wrong byte": ("config", {"corrupt": True}),
+    "a manifest with a wrong byte": ("manifest", {"corrupt": True}),
+}
+
+
+@verifies("IMG-20")
+def test_wrong_bytes_are_never_mounted(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given a registry that sends a layer, a config or a manifest with a wrong byte, or a layer cut short, when Pods mount these images by
+    digest, then each container waits with ErrImagePull or ImagePullBackOff; and starts with the right content once the right bytes come.
+    """
+    started: dict[str, tuple[Asset, Pod]] = {}
+    for name, (part, effect) in CORRUPTIONS.items():
+        image = plain_image(f"{build} {name}")
+        parts = {
+            "layer": image.layers[0].digest,
+            "config": image.config_blob.digest,
+            "manifest": image.digest,
+        }
+        asset = repositories.new().push(image)
+        asset.repository.misbehave(references=[parts[part]], methods=["GET"], **effect)
+        started[name] = asset, pods.create(mounting(asset.pinned))
+    refusals: dict[str, Refusal | None] = {}
+    for name, (_, pod_) in started.items():
+        pod_.settle()
+        refusals[name] = pod_.refusal()
+    for asset, _ in started.values():
+        asset.repository.heal()
+
+    for name, refusal in refusals.items():
+        assert refusal is not None, f"{name} was accepted"
+        assert refusal.reason in PULL_FAILED, name
+    for name, (asset, pod_) in started.items():
+        healed = in_time(partial(pod_.wait_started, "main", seconds=HEALING_SECONDS))
+        assert healed is not None, (
+            f"{name}: the Pod did not start within {HEALING_SECONDS:.0f} s of the healing"
+        )
+        assert shown(pod_) == asset.tree, name
+
+
+def plain_image(build: str) -> Image:
+    """An image that a wrong byte in its middle leaves readable: only its digest tells."""
+    config = {"Labels": {"padding": "x" * 4000}}
+    return Image([Layer([file("one", f"{build}\n".encode() * 4000)], compression="none")], config=config)
 
 
 @verifies("IMG-21")
@@ -286,3 +538,23 @@ def test_program_of_the_volume_runs(
 def own(names: list[str]) -> list[str]:
     """The names of an image's /etc, without those that runtimes put into a container besides."""
     return [name for name in names if name not in ("hostname", "hosts", "resolv.conf", "mtab")]
+
+
+@verifies("IMG-23")
+def test_no_container_is_made_of_the_image(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given a Pod that shares its process namespace, and an image with a command, when it mounts the image, then its status has its own
+    container and no other, none is of that image, and there are no more processes than in the same Pod without the volume.
+    Control: the image is mounted.
+    """
+    config = {"Entrypoint": ["/hello"], "Cmd": ["/hello"]}
+    asset = repositories.new().push(Image([Layer([file("hello", build, mode=0o755)])], config=config))
+    look: Look = ("process",)
+    plain = pods.started(pod([container([look])], shareProcessNamespace=True))
+    pod_ = pods.started(mounting(asset.reference, look, tree(), shareProcessNamespace=True))
+    answers, beside = pod_.answers(), plain.answers()
+    statuses = container_statuses(pod_.state())
+
+    control(answers.tree() == asset.tree, "the image is mounted")
+    assert [one["name"] for one in statuses] == ["main"]
+    assert all(asset.repository.name not in one["image"] + one["imageID"] for one in statuses)
+    assert len(answers.of("process")["processes"]) == len(beside.of("process")["processes"])

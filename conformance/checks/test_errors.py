@@ -15,14 +15,25 @@ from fixtures.api import Api
 from fixtures.connection import Connection
 from fixtures.errors import Inconclusive, Lacking
 from fixtures.kubelet_configuration import KubeletConfiguration
-from fixtures.manifests import HOLD, container, image_volume, mount, mounting, pod
+from fixtures.manifests import (
+    HOLD,
+    Json,
+    Look,
+    container,
+    empty_dir,
+    image_volume,
+    mount,
+    mounting,
+    pod,
+    tree,
+)
 from fixtures.node_shell import NodeShell
 from fixtures.repositories import Asset, Repositories, Requests
 from fixtures.workloads import Pod, Pods, Refusal, container_status, phase
 from images import site as site_asset
 from images.oci.content import Noise
 from images.oci.image import Image
-from images.oci.layer import Layer, file
+from images.oci.layer import Layer, directory, file
 from images.tree import Tree
 
 SHORT_NAME = "image-volume-conformance-short-name"
@@ -32,6 +43,8 @@ FIRST_BACK_OFF = 10.0  # seconds; kubernetes v1.36.2 pkg/kubelet/kubelet.go: ima
 PATIENCE = 180.0  # seconds; containers/image waits 2, 4, 8, 16 and 32 s after a 429 before it gives up, and CRI-O asks twice
 MEBIBYTE = 1 << 20
 SLACK = 2.0  # seconds by which a client's own retries may spread one attempt
+
+NEVER_RAN = {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}
 
 Observe = Callable[[Any, str], None]
 
@@ -427,6 +440,90 @@ def test_inspection_fails(pods: Pods, site: Asset, uninspectable: str, policy: s
     assert (event.type, event.field_path) == ("Warning", "")
     assert event.message.startswith("Failed to inspect image")
     control(pods.run(mounting(other.reference)).tree() == site.tree, "another image is shown")
+
+
+def failure(pod_: Pod, name: str = "main") -> str:
+    """Why a container could not be started, as its status says it; empty where it runs or ran.
+
+    What the OCI runtime refuses comes after the container was created, so it may show as the end of a container that never ran.
+    """
+    refusal = pod_.refusal(name)
+    if refusal is not None:
+        return f"{refusal.reason}: {refusal.message}"
+    status = container_status(pod_.state(), name)
+    ended = (status.get("state") or {}).get("terminated") or {}
+    never_ran = ended.get("reason") in NEVER_RAN
+    return f"{ended['reason']}: {ended.get('message', '')}" if never_ran else ""
+
+
+@verifies("ERR-19")
+def test_mount_at_the_root(pods: Pods, site: Asset, observe: Observe) -> None:
+    """Given a mountPath of `/`, when a Pod mounts the volume there, then it is recorded whether the API server refuses it, the container
+    fails to start, or runs, and on which root.
+    Control: the same volume is shown at another path.
+    """
+    control(pods.run(mounting(site.reference)).tree() == site.tree, "the volume is shown at another path")
+    response = pods.offer(mounting(site.reference, ("names", "/"), path="/"))
+    if not response.ok:
+        observe(f"refused by the API server: {response.message}", "a Pod that mounts an image volume at /")
+        return
+    pod_ = pods.made[-1]
+    pod_.settle()
+    failed = failure(pod_)
+    if failed:
+        seen = f"does not start: {failed}"
+    else:
+        own = "probe" in pod_.answers().of("names", "/")
+        seen = "runs on its own root" if own else "runs on the volume"
+    observe(seen, "a Pod that mounts an image volume at /")
+
+
+@verifies("ERR-20")
+def test_volume_inside_an_image_volume(pods: Pods, repositories: Repositories, build: str) -> None:
+    """Given two images, one with a directory `cache` and one without, when a Pod mounts an emptyDir at that path inside the image volume, then
+    with the directory it works and can be written, and without it the container fails to start and the image is as it was.
+    Control: without the emptyDir, the image without the directory is shown.
+    """
+    repository = repositories.new()
+    has = repository.push(Image([Layer([file("one", build), directory("cache", mode=0o777)])]), "with")
+    hasnt = repository.push(Image([Layer([file("one", build)])]), "without")
+
+    def nested(asset: Asset) -> Json:
+        looks: list[Look] = [("names", "/vol"), ("touch", "/vol/cache/new"), ("touch", "/vol/new")]
+        mounts = [mount(), mount("/vol/cache", volume="scratch")]
+        volumes = [image_volume(asset.reference), empty_dir()]
+        return pod([container(looks, mounts=mounts)], volumes=volumes)
+
+    works, fails = pods.create(nested(has)), pods.create(nested(hasnt))
+    works.settle()
+    fails.settle()
+
+    assert failure(works) == ""
+    answers = works.answers()
+    assert answers.of("names") == ["cache", "one"]
+    assert answers.of("touch", "/vol/cache/new") == "ok"
+    assert answers.of("touch", "/vol/new") == "EROFS"
+    assert failure(fails), "the container started, in an image that lacks the directory"
+    assert pods.run(mounting(hasnt.reference)).tree() == hasnt.tree
+
+
+@verifies("ERR-21")
+def test_mount_over_a_file(pods: Pods, site: Asset) -> None:
+    """Given a mountPath that is a file in the container's image, when a Pod mounts the volume there, then that container fails to start and
+    its status says why, and the Pod's other container runs.
+    Control: the other container shows that the path is a file, and the volume beside it.
+    """
+    path = "/etc/passwd"
+    over = container(name="over-a-file", mounts=[mount(path)])
+    other = container([("status", path), tree()], name="other", mounts=[mount()])
+    pod_ = pods.start(pod([over, other], volumes=[image_volume(site.reference)]))
+    failed = failure(pod_, "over-a-file")
+
+    assert failure(pod_, "other") == ""
+    answers = pod_.answers("other")
+    control(answers.of("status").get("type") == "file", f"{path} is a file in the container's image")
+    assert answers.tree() == site.tree
+    assert failed, "the container started, with a directory in place of a file of its image"
 
 
 @verifies("ERR-22")

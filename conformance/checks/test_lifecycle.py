@@ -238,6 +238,23 @@ def ready_to_start(state: Json) -> str:
     return next((one["status"] for one in conditions if one["type"] == "PodReadyToStartContainers"), "absent")
 
 
+@verifies("LIFE-13")
+def test_propagation_from_the_host_does_no_harm(pods: Pods, site: Asset) -> None:
+    """Given a mount with `mountPropagation: HostToContainer` and one without, when a Pod has both, then both show the image and refuse to
+    be written.
+    Control: the one without does.
+    """
+    mounts = [mount(), mount("/propagated", mountPropagation="HostToContainer")]
+    looks = [tree(), tree("/propagated"), ("touch", "/vol/new"), ("touch", "/propagated/new")]
+    pod_ = pods.start(pod([container(looks, mounts=mounts)], volumes=[image_volume(site.reference)]))
+
+    assert pod_.refusal() is None, str(pod_.refusal())
+    answers = pod_.answers()
+    control(entries(answers.of("tree", "/vol")) == site.tree, "a mount without propagation shows the image")
+    assert entries(answers.of("tree", "/propagated")) == site.tree
+    assert answers.of("touch", "/propagated/new") == answers.of("touch", "/vol/new")
+
+
 def entries(answer: dict[str, dict[str, dict[str, object]]]) -> Tree:
     """The tree in a look's answer: empty where there is nothing to list."""
     return Tree.from_json(answer.get("entries") or {})

@@ -10,7 +10,8 @@ import pytest
 from conformance.control import control
 from conformance.plugin import verifies
 from conformance.verdict import ignored
-from fixtures.errors import Inconclusive
+from fixtures.api import Api
+from fixtures.errors import Inapplicable, Inconclusive
 from fixtures.manifests import (
     HOLD,
     PRIVILEGED,
@@ -25,7 +26,7 @@ from fixtures.manifests import (
     tree,
 )
 from fixtures.repositories import Asset, Repositories
-from fixtures.workloads import Answers, Pods
+from fixtures.workloads import Answers, Pods, container_status
 from images.oci.image import Image
 from images.oci.layer import Layer, directory, file, symlink
 
@@ -273,6 +274,36 @@ def test_sub_path_is_read_only(root_pods: Pods, open_to_all: Asset) -> None:
     assert seen == set(open_to_all.tree / "sub"), ignored(
         when=seen == set(open_to_all.tree), what="the subPath"
     )
+
+
+@verifies("RO-11")
+def test_recursive_read_only_is_honoured(pods: Pods, open_to_all: Asset, api: Api, node: str) -> None:
+    """Given a node whose runtime handler offers recursive read-only mounts, when a mount asks for them, then the Pod starts, its status
+    says Enabled, and every write is refused.
+    Control: a mount in the same Pod that doesn't ask has another status, and the same calls succeed on an emptyDir.
+    """
+    handlers = {
+        one.get("name", ""): one
+        for one in api.get(f"/api/v1/nodes/{node}")["status"].get("runtimeHandlers") or ()
+    }
+    if not ((handlers.get("") or {}).get("features") or {}).get("recursiveReadOnlyMounts"):
+        raise Inapplicable(
+            "speaks of runtime handlers with recursive read-only mounts; this node's default one has none"
+        )
+    asked = mount(read_only=True, recursiveReadOnly="Enabled")
+    mounts = [asked, mount("/plain", read_only=True), mount(SCRATCH, volume="scratch")]
+    main = container([writes(), CONTROL], mounts=mounts)
+    pod_ = pods.start(pod([main], volumes=[image_volume(open_to_all.reference), empty_dir()]))
+
+    assert pod_.refusal() is None, str(pod_.refusal())
+    calls = refused(pod_.answers())
+    assert calls == all_erofs(calls)
+    told = {
+        one["mountPath"]: one.get("recursiveReadOnly")
+        for one in container_status(pod_.state(), "main")["volumeMounts"]
+    }
+    control(told["/plain"] != "Enabled", "a mount that does not ask is told apart")
+    assert told["/vol"] == "Enabled"
 
 
 @verifies("RO-12")

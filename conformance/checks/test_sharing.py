@@ -36,6 +36,7 @@ MEBIBYTE = 1 << 20
 AT_ONCE = 8  # below the number of pulls that a kubelet lets begin at once (registryBurst: 10)
 SMALL_FILES = 3000
 LEAST_ROUNDS, MOST_ROUNDS = 3, 8
+FRESH = 3  # measurements after which what has happened must be in
 
 
 def holding(reference: str) -> Json:
@@ -110,15 +111,25 @@ class ImageFileSystem:
         return str(found.get("time", "")), int(found["usedBytes"])
 
     def grown_by(self, bytes_: int, since: int, *, seconds: float) -> int:
-        """Wait until it has grown by so many bytes since a measurement; how many bytes are used then."""
+        """Wait until it has grown by so many bytes since a measurement; how many bytes are used then.
+
+        Lacking where it has not, after three further measurements: these statistics don't count layers, as those of CRI-O, which
+        count its folder of images' descriptions only.
+        """
         deadline = time.monotonic() + seconds
+        measured: set[str] = set()
         with self._evidence.waiting("the node's statistics to show the image"):
-            while time.monotonic() < deadline:
-                _, used = self.read()
+            while time.monotonic() < deadline and len(measured) <= FRESH:
+                when, used = self.read()
                 if used - since >= bytes_:
                     return used
+                measured.add(when)
                 time.sleep(1)
-        raise TimedOut(f"the node's imageFs did not grow by {bytes_} bytes within {seconds:.0f} s")
+        raise Lacking(
+            f"the node's imageFs did not grow by {bytes_} bytes when the first Pod mounted the image",
+            need="stats",
+            missing="a runtime whose imageFs.usedBytes counts the layers of images",
+        )
 
     def measured_anew(self, *, seconds: float) -> int:
         """Wait for two further measurements, so that all that has happened is in; how many bytes are used then."""
@@ -325,7 +336,7 @@ def test_start_takes_no_longer_for_a_larger_image(
     copies = mounting(large.reference, ("copy", "/vol", "/scratch/copy"))
     copies["spec"]["volumes"].append(empty_dir())
     copies["spec"]["containers"][0]["volumeMounts"].append(mount("/scratch", volume="scratch"))
-    copying = float(pods.run(copies).of("copy"))
+    copying = float(pods.run(copies).of("copy")["seconds"])
     pods.run(mounting(small.reference, ("now",)))
 
     taken: dict[str, list[float]] = {"small": [], "large": []}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from conformance.control import control
@@ -150,6 +153,29 @@ def test_link_out_of_the_image_shows_nothing_of_the_node(pods: Pods, subpaths: A
 
     by_name = pods.run(mounting(subpaths.reference, sub_path="v1")).tree()
     control(by_name == subpaths.tree / "v1", "a directory by its own name is mounted")
+
+
+@verifies("SUB-07")
+def test_absolute_link_inside_the_image(
+    pods: Pods, subpaths: Asset, observe: Callable[[Any, str], None]
+) -> None:
+    """Given an absolute symbolic link that means a directory of the image if the image's root is the root, when a container mounts it with
+    the link as subPath, then what comes of it is recorded.
+    Control: the same directory, by its own name, is mounted.
+    """
+    pod_ = pods.start(mounting(subpaths.reference, sub_path="abs"))
+    refusal = pod_.refusal()
+    seen = None if refusal else shown(pod_)
+    by_name = pods.run(mounting(subpaths.reference, sub_path="site")).tree()
+
+    if refusal is not None:
+        told = f"refused with {refusal.reason}"
+    elif seen == subpaths.tree / "site":
+        told = "the directory in the image"
+    else:
+        told = "the image's root" if is_root(seen, subpaths) else "something else"
+    observe(told, "a subPath that is an absolute symbolic link to a directory of the image")
+    control(by_name == subpaths.tree / "site", "the directory is mounted by its own name")
 
 
 @verifies("SUB-08")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from images.oci.image import Artifact, ArtifactFile, Image, Index
 from images.oci.layer import Layer, file
@@ -10,11 +11,12 @@ from images.oci.stamp import labels
 from images.platforms import FOREIGN, NODES
 
 UNTITLED = "a layer without a title"
+CONFIG = "application/vnd.example.config.v1+json"
 
 
-def image(build: str = "1") -> Artifact:
+def image(build: str = "1", *, extra: Sequence[ArtifactFile] = ()) -> Artifact:
     """Plain files with titles, one with directories in its title, and one without a title. Its config is the empty one,
-    which every such artifact has.
+    which every such artifact has. extra: further files.
     """
     files = [
         ArtifactFile(
@@ -26,7 +28,7 @@ def image(build: str = "1") -> Artifact:
         ArtifactFile(title="model/weights/part-1.bin", data=f"weights of build {build}\n".encode()),
         ArtifactFile(title=None, data=f"{UNTITLED}, build {build}\n".encode()),
     ]
-    return Artifact(files, annotations={"build": build})
+    return Artifact([*files, *extra], annotations={"build": build})
 
 
 def escaping(build: str = "1", *, titles: Mapping[str, str] | None = None) -> Artifact:
@@ -44,10 +46,35 @@ def oras_example(build: str = "1", *, architecture: str = "amd64") -> Image:
 
 
 def tar_layers(build: str = "1") -> Artifact:
-    """The empty config, and layers of an image's type: neither quite an image nor plain files."""
+    """Layers of an image's type, as `oras push` packs directories, with a config that is none of an image.
+
+    The config is the artifact's own: runtimes that know images by their config take all artifacts with the empty one for
+    one and the same, so that what is shown of one depends on the others that are on the node.
+    """
     layers = oras_example(build).layers
-    files = [ArtifactFile(title=None, data=layer.data, media_type=layer.media_type()) for layer in layers]
-    return Artifact(files, annotations={"build": build})
+    files = [
+        ArtifactFile(title=f"{number}.tar.gz", data=layer.data, media_type=layer.media_type())
+        for number, layer in enumerate(layers)
+    ]
+    return _own_config(files, build)
+
+
+def untitled(build: str = "1") -> Artifact:
+    """Plain files without titles, so that nothing says how they are to be called. The config is the artifact's own."""
+    return _own_config([ArtifactFile(title=None, data=f"{UNTITLED}, build {build}\n".encode())], build)
+
+
+def same_titles(build: str = "1") -> Artifact:
+    """Two files of one title; its `tree` shows the second. The config is the artifact's own."""
+    files = [
+        ArtifactFile(title="twice.txt", data=f"{one}, build {build}\n".encode()) for one in ("one", "two")
+    ]
+    return _own_config(files, build)
+
+
+def _own_config(files: Sequence[ArtifactFile], build: str) -> Artifact:
+    config = json.dumps({"build": build}).encode()
+    return Artifact(files, config_media_type=CONFIG, config_data=config, annotations={"build": build})
 
 
 def per_platform(build: str = "1") -> Index:

@@ -6,13 +6,22 @@ one: what is left inside is not specified.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 from images.oci.image import Image
 from images.oci.layer import WHITEOUT, Layer, Member, directory, file, hardlink, symlink
 from images.oci.stamp import labels, stamp
 
-Way = Literal["parent", "absolute", "symlink", "absolute symlink", "hard link", "whiteout"]
+Way = Literal[
+    "parent",
+    "absolute",
+    "symlink",
+    "absolute symlink",
+    "hard link",
+    "whiteout",
+    "whiteout through symlink",
+]
 WAYS: tuple[Way, ...] = get_args(Way)
 
 CANARY = "image-volume-canary"
@@ -23,27 +32,40 @@ UP = "../" * 16
 
 
 def image(
-    build: str = "1", *, way: Way = "parent", target: str = "tmp", architecture: str = "amd64"
+    build: str = "1",
+    *,
+    way: Way = "parent",
+    targets: Sequence[str] = ("tmp",),
+    architecture: str = "amd64",
 ) -> Image:
-    """An image whose layer aims at the file CANARY in the node's directory `/target`, in one `way`."""
+    """An image whose layer aims, in one `way`, at the file CANARY in each of the node's directories `targets` (without a leading `/`)."""
     harmless = [stamp("build.json", build, way=way), file("harmless.txt", "where it belongs\n")]
+    aimed = [
+        member for number, target in enumerate(targets) for member in _aimed(way, target, build, f"{number}")
+    ]
     # No headers for parents: nobody asked for those of `../..`.
-    layer = Layer([*harmless, *_aimed(way, target, build)], parents=False)
-    return Image([layer], config=labels(build), architecture=architecture)
+    return Image([Layer([*harmless, *aimed], parents=False)], config=labels(build), architecture=architecture)
 
 
-def _aimed(way: Way, target: str, build: str) -> list[Member]:
+def _aimed(way: Way, target: str, build: str, number: str) -> Iterator[Member]:
     text = f"written by the image of build {build}\n"
+    exit_ = f"exit-{number}"
     match way:
         case "parent":
-            return [file(f"{UP}{target}/{CANARY}", text)]
+            yield file(f"{UP}{target}/{CANARY}", text)
         case "absolute":
-            return [file(f"/{target}/{CANARY}", text)]
+            yield file(f"/{target}/{CANARY}", text)
         case "symlink":
-            return [symlink("exit", f"{UP}{target}"), file(f"exit/{CANARY}", text)]
+            yield symlink(exit_, f"{UP}{target}")
+            yield file(f"{exit_}/{CANARY}", text)
         case "absolute symlink":
-            return [symlink("exit", f"/{target}"), file(f"exit/{CANARY}", text)]
+            yield symlink(exit_, f"/{target}")
+            yield file(f"{exit_}/{CANARY}", text)
         case "hard link":
-            return [directory("read"), hardlink(f"read/{CANARY}", f"{UP}{target}/{CANARY}")]
+            yield directory(f"read-{number}")
+            yield hardlink(f"read-{number}/{CANARY}", f"{UP}{target}/{CANARY}")
         case "whiteout":
-            return [file(f"{UP}{target}/{WHITEOUT}{CANARY}")]
+            yield file(f"{UP}{target}/{WHITEOUT}{CANARY}")
+        case "whiteout through symlink":
+            yield symlink(exit_, f"{UP}{target}")
+            yield file(f"{exit_}/{WHITEOUT}{CANARY}")

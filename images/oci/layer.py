@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 import posixpath
 import struct
 import zlib
@@ -15,7 +16,7 @@ from typing import Literal, Protocol
 import zstandard
 
 from images.oci import tar
-from images.oci.content import Blob, Bytes, Content
+from images.oci.content import ZEROS, Blob, Bytes, Content
 from images.oci.tar import MTIME, Member
 
 __all__ = [
@@ -148,12 +149,15 @@ class Layer:
 
     What a runtime does about a parent without a header is not specified (OCI image specification 1.1 is silent, and
     runtimes differ in its mode and time), so only a layer that is wrong on purpose leaves them out.
+
+    padding: zero bytes after the end of the archive, as `tar` itself adds some: a large layer of which little is unpacked.
     """
 
     members: Sequence[Member]
     _: dataclasses.KW_ONLY
     compression: Compression = "gzip"
     parents: bool = True
+    padding: int = 0
 
     @functools.cached_property
     def written(self) -> tuple[Member, ...]:
@@ -216,8 +220,13 @@ class Layer:
             kept=None if kept is None else b"".join(kept),
         )
 
+    def tar(self) -> Iterator[bytes]:
+        """The layer as a tar archive, in pieces."""
+        return tar.stream(self.written)
+
     def _make(self, plain: _Hash | None = None) -> Iterator[bytes]:
-        return compressed(_watched(tar.stream(self.written), plain), self.compression)
+        archive = itertools.chain(self.tar(), _zeros(self.padding))
+        return compressed(_watched(archive, plain), self.compression)
 
 
 def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
@@ -228,6 +237,12 @@ def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[by
         yield from _zstd(chunks)
     else:
         yield from chunks
+
+
+def _zeros(size: int) -> Iterator[bytes]:
+    piece = bytes(min(size, len(ZEROS)))
+    for start in range(0, size, len(ZEROS)):
+        yield piece[: size - start]
 
 
 class _Hash(Protocol):
@@ -256,8 +271,18 @@ def _gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"  # no time, no extra flags, system unknown
     for chunk in chunks:
         check, size = zlib.crc32(chunk, check), size + len(chunk)
-        yield deflate.compress(chunk)
+        if chunk is ZEROS:
+            yield deflate.flush(zlib.Z_FULL_FLUSH) + _deflated_zeros()
+        else:
+            yield deflate.compress(chunk)
     yield deflate.flush() + struct.pack("<LL", check, size & 0xFFFFFFFF)
+
+
+@functools.cache
+def _deflated_zeros() -> bytes:
+    """ZEROS as a run of deflate blocks that refer to nothing before them, so that they fit in behind any full flush."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(ZEROS) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
 def _zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:

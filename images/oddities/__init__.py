@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from images.oci.image import Image
 from images.oci.layer import Compression, Layer, Member, device, directory, fifo, file, hardlink, symlink
@@ -88,6 +88,12 @@ def image(
         docker=docker,
         architecture=architecture,
     )
+
+
+def attributes(build: str = "1", *, architecture: str = "amd64", more: Sequence[Member] = ()) -> Image:
+    """The files with extended attributes alone, with `more` beside them."""
+    members = [stamp("build.json", build), *_xattrs(), *more]
+    return Image([Layer(members)], config=labels(build), architecture=architecture)
 
 
 def _names() -> Iterator[Member]:

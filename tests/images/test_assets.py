@@ -24,6 +24,8 @@ BUILDERS: dict[str, Callable[[str], Reference]] = {
     "artifact, tar layers": artifact.tar_layers,
     "artifact, per platform": artifact.per_platform,
     "artifact, escaping": artifact.escaping,
+    "artifact, untitled": artifact.untitled,
+    "artifact, one title twice": artifact.same_titles,
     "empty": empty.image,
     "hostile": hostile.image,
     "layered": layered.image,
@@ -301,7 +303,7 @@ def test_hostile_layers_aim_outside(way: hostile.Way) -> None:
 
 
 def test_artifacts_come_in_every_form() -> None:
-    """Plain files, an image without diff_ids, tar layers under the empty config, and an index of artifacts."""
+    """Plain files, an image without diff_ids, tar layers, files without titles, and an index of artifacts."""
     assert list(artifact.image().tree) == [
         "artifact.txt",
         "model",
@@ -311,6 +313,8 @@ def test_artifacts_come_in_every_form() -> None:
     ]
     assert list(artifact.oras_example().tree) == ["dir", "dir/file", "file"]
     assert len(artifact.tar_layers().blobs) == 3
+    assert list(artifact.untitled().tree) == []
+    assert artifact.same_titles().tree["twice.txt"].sha256 == digest("two, build 1\n")
     assert artifact.per_platform().tree_for("arm64")["platform.txt"].sha256 == digest(
         "linux/arm64, build 1\n"
     )

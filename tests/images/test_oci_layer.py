@@ -154,3 +154,12 @@ def test_all_kinds_of_members_can_be_read() -> None:
         found = archive.getmembers()
     tests = ("isreg", "isdir", "issym", "islnk", "isfifo", "ischr", "isblk")
     assert [getattr(info, test)() for info, test in zip(found, tests, strict=True)] == [True] * 7
+
+
+def test_padding_is_no_content() -> None:
+    """Zero bytes after the archive's end make the layer larger and hold no member."""
+    plain, padded = (Layer([file("a", "b")], compression="none", padding=size) for size in (0, 3 << 20))
+    assert padded.size - plain.size == 3 << 20
+    assert padded.data == plain.data + bytes(3 << 20)
+    with tarfile.open(fileobj=io.BytesIO(padded.data)) as archive:
+        assert archive.getnames() == ["a"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from fixtures.reference.api.controllers import NamespaceController
+from fixtures.reference.api.controllers.namespaces import NamespaceController
 from fixtures.reference.api.nodes import ExecSession, Input
 from fixtures.reference.api.objects import Object
 from fixtures.reference.api.server import ApiServer
@@ -150,7 +150,7 @@ class PretendedNode:
 
     def configz(self) -> Object:
         """One setting."""
-        return {"kubeletconfig": {"maxPods": 1, "staticPodPath": "/manifests"}}
+        return {"kubeletconfig": {"staticPodPath": "/manifests"}}
 
     def stats_summary(self) -> Object:
         """Only the name."""

@@ -30,6 +30,14 @@ def _pod(name: str, body: Any, **query: str) -> Request:
     return Request(name=name, path=PODS, query=query, body=body)
 
 
+def _job(name: str, volumes: Any) -> Request:
+    spec = pod("", volumes=volumes)["spec"] | {"restartPolicy": "Never"}
+    body = {"metadata": {"name": name.replace(" ", "-")}, "spec": {"template": {"spec": spec}}}
+    return Request(
+        name=name, path=f"/apis/batch/v1/namespaces/{STATE}/jobs", query={"dryRun": "All"}, body=body
+    )
+
+
 def _references() -> list[Request]:
     references = ("site:latest", "site", "site:v42", f"reg.example/site@{DIGEST}")
     return [
@@ -61,6 +69,8 @@ REQUESTS = (
         body={"spec": {"volumes": image("other:1", pullPolicy="Always")}},
         content_type=MERGE,
     ),
+    _job("template", image()),
+    _job("template without a reference", image("")),
     _pod("account's secrets", pod("a", serviceAccountName="puller")),
     _pod("own secrets", pod("o", serviceAccountName="puller", imagePullSecrets=[{"name": "own"}])),
     _pod("emptyDir", pod("d", volumes=[volume(emptyDir={})])),
@@ -80,6 +90,8 @@ CHANGED = {
         f"default of reg.example/site@{DIGEST}",
         "two sources",
         "image changed",
+        "template",
+        "template without a reference",
         "metrics",
     },
     "api-unknown-image-field": {
@@ -93,6 +105,8 @@ CHANGED = {
         f"default of reg.example/site@{DIGEST}",
         "two sources",
         "image changed",
+        "template",
+        "template without a reference",
         "metrics",
         "openapi",
     },
@@ -100,10 +114,12 @@ CHANGED = {
     "api-accepts-any-pull-policy": {"pull policy unknown"},
     "api-latest-defaults-to-if-not-present": {"default of site:latest"},
     "api-untagged-defaults-to-if-not-present": {"default of site"},
-    "api-tagged-defaults-to-always": {"default of site:v42"},
+    "api-tagged-defaults-to-always": {"default of site:v42", "template"},
     "api-digest-defaults-to-always": {f"default of reg.example/site@{DIGEST}"},
     "api-accepts-two-sources": {"two sources"},
     "api-allows-image-change": {"image changed"},
+    "api-checks-templates-as-pods": {"template without a reference"},
+    "api-drops-image-volumes-of-templates": {"template", "template without a reference"},
     "admission-skips-service-account-secrets": {"account's secrets"},
     "admission-merges-service-account-secrets": {"own secrets"},
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.reference.api.controllers import NamespaceController
+from fixtures.reference.api.controllers.namespaces import NamespaceController
 from fixtures.reference.api.resources import RESOURCES, Place
 from fixtures.reference.api.rest import Rest
 from fixtures.reference.api.scheduler import Scheduler, obstacle
@@ -97,7 +97,7 @@ async def scheduling(*nodes: Any) -> AsyncIterator[Store]:
     store = Store()
     for one in nodes:
         store.create("nodes", one)
-    task = asyncio.create_task(Scheduler(store).run())
+    task = asyncio.create_task(Scheduler(store, Faults()).run())
     await asyncio.sleep(0)
     try:
         yield store

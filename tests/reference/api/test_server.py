@@ -296,6 +296,9 @@ async def test_node_proxy() -> None:
         store.create("nodes", {"metadata": {"name": "dead"}})
         base = "/api/v1/nodes"
         assert await client.send("GET", f"{base}/node-1/proxy/metrics") == (200, [], "pretended 1\n")
+        assert (await client.send("GET", f"{base}/node-1/proxy/configz"))[2] == {
+            "kubeletconfig": {"staticPodPath": "/manifests"}
+        }
         assert (await client.send("GET", f"{base}/node-1/proxy/stats/summary"))[2] == {
             "node": {"nodeName": "node-1"}
         }

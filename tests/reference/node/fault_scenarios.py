@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+from fixtures.reference.api.store import AlreadyExists
+from fixtures.reference.cluster import SANDBOXED
 from fixtures.reference.node.settings import Settings
 from fixtures.registry.client import Access, Fault
-from images.oci.image import Image, Index
+from images.oci.image import Artifact, ArtifactFile, Image, Index
 from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
 from tests.reference.node.lab import (
     HOLD,
@@ -992,3 +996,159 @@ async def lower_directories(bench: Bench) -> Any:
     reference = await bench.push("site", site())
     found = [await see(bench, f"pod-{number}", code, image(reference)) for number in (1, 2)]
     return bool(found[0]) and found[0] == found[1]
+
+
+# --- artifacts
+
+
+def artifact(*titles: str | None, text: str = "text") -> Artifact:
+    """An artifact of a file for each title. Its config is the empty one."""
+    return Artifact([ArtifactFile(title=title, data=f"{text} {title}".encode()) for title in titles])
+
+
+@shows("needs-diff-ids")
+async def image_without_diff_ids(bench: Bench) -> Any:
+    """Image without diff ids."""
+    reference = await bench.push("bare", Image([Layer([file("file", "text")])], rootfs=False))
+    return await see(bench, "pod", reading("/vol/file"), image(reference))
+
+
+@shows("artifact-empty", "titles-ignored")
+async def artifact_of_two_files(bench: Bench) -> Any:
+    """Artifact of two files."""
+    return await see(bench, "pod", listing(), image(await bench.push("artifact", artifact("a", "deep/b"))))
+
+
+@shows("untitled-artifact-starts")
+async def artifact_without_titles(bench: Bench) -> Any:
+    """Artifact without titles."""
+    return await see(bench, "pod", listing(), image(await bench.push("artifact", artifact(None))))
+
+
+@shows("artifacts-merged-by-config")
+async def artifacts_with_one_config(bench: Bench) -> Any:
+    """Artifacts with one config."""
+    one = await bench.push("one", artifact("file", text="one"))
+    two = await bench.push("two", artifact("file", text="two"))
+    volumes = [image(one, name="a"), image(two, name="b")]
+    main = container(reading("/a/file"), mount("/a", volume="a"), mount("/b", volume="b"))
+    await bench.create("pod", volumes, [main])
+    return await bench.outcome("pod")
+
+
+@shows("titles-escape")
+async def title_that_leads_out(bench: Bench) -> Any:
+    """Title that leads out."""
+    reference = await bench.push("artifact", artifact("good", "../out"))
+    return await see(bench, "pod", reading("/out"), image(reference))
+
+
+@shows("writable-artifact")
+async def write_to_an_artifact(bench: Bench) -> Any:
+    """Write to an artifact."""
+    reference = await bench.push("artifact", artifact("file"))
+    return await see(bench, "pod", trying("open('/vol/file', 'a').close()"), image(reference))
+
+
+# --- what is told: status, metrics, statistics
+
+
+async def told(bench: Bench, name: str = "pod", *mounts: Json, **more: Any) -> Json:
+    """The status of the container of a Pod that mounts an image volume, once it has ended or waits."""
+    reference = await bench.push("site", site())
+    one = container("print(1)", *(mounts or (mount(),)), **more)
+    await bench.run(name, [image(reference)], [one])
+    found: Json = bench.pod(name)["status"]["containerStatuses"][0]
+    return found
+
+
+def counted(bench: Bench, metric: str) -> int:
+    """The sum of a metric's series on the node."""
+    lines = [line for line in bench.node.metrics().splitlines() if line.startswith(metric)]
+    return sum(int(line.rpartition(" ")[2]) for line in lines)
+
+
+@shows("status-without-image-mounts")
+async def mounts_in_status(bench: Bench) -> Any:
+    """Mounts in status."""
+    return [one["name"] for one in (await told(bench))["volumeMounts"] if one["name"] == "volume"]
+
+
+@shows("status-tells-effective-read-only")
+async def read_only_in_status(bench: Bench) -> Any:
+    """Read only in status."""
+    return [one.get("readOnly") for one in (await told(bench))["volumeMounts"] if one["name"] == "volume"]
+
+
+@shows("volume-status-without-gate", "volume-status-for-every-volume", "volume-status-never-set")
+async def volume_status(bench: Bench) -> Any:
+    """The gate, and of what volumes there is a status."""
+    told_of = {one["name"][:7] for one in (await told(bench))["volumeMounts"] if "volumeStatus" in one}
+    return [counted(bench, 'kubernetes_feature_enabled{name="ImageVolumeWithDigest"'), *sorted(told_of)]
+
+
+@shows("image-id-of-volume")
+async def image_id(bench: Bench) -> Any:
+    """Image id."""
+    return (await told(bench))["imageID"].split("@")[0].rpartition("/")[2]
+
+
+@shows("node-hides-volume-images")
+async def images_of_node(bench: Bench) -> Any:
+    """Images of node."""
+    await told(bench)
+    return any("/site@" in name for entry in bench.node._image_list() for name in entry["names"])
+
+
+@shows("failed-pulls-counted-as-requested")
+async def requested_of_failed_pull(bench: Bench) -> Any:
+    """Requested of failed pull."""
+    await bench.run("pod", [image(bench.reference("absent"), "Never")], [container("print(1)", mount())])
+    return counted(bench, "kubelet_image_volume_requested_total") > 0
+
+
+@shows("mounts-counted-by-volume")
+async def mounted_twice(bench: Bench) -> Any:
+    """Mounted twice."""
+    await told(bench, "pod", mount(), mount("/other"))
+    return counted(bench, "kubelet_image_volume_mounted_succeed_total")
+
+
+@shows("failed-mounts-not-counted", "failed-mounts-counted-as-mounted")
+async def failed_mount(bench: Bench) -> Any:
+    """Failed mount."""
+    await told(bench, "pod", mount(subPath="nope"))
+    names = ("kubelet_image_volume_mounted_errors_total", "kubelet_image_volume_mounted_succeed_total")
+    return [counted(bench, name) > 0 for name in names]
+
+
+@shows("failed-starts-counted-as-mounted")
+async def failed_before_creation(bench: Bench) -> Any:
+    """Failed before creation."""
+    await told(bench, image=bench.reference("absent"), imagePullPolicy="Never")
+    return counted(bench, "kubelet_image_volume_mounted_succeed_total") > 0
+
+
+@shows("volume-pulls-not-measured")
+async def measured_pulls(bench: Bench) -> Any:
+    """Pulls of the container's image and of the volume's."""
+    await told(bench)
+    return counted(bench, "kubelet_image_pull_duration_seconds_count")
+
+
+@shows("image-volumes-charged")
+async def statistics(bench: Bench) -> Any:
+    """Statistics."""
+    await told(bench)
+    (mine,) = bench.node.stats_summary()["pods"]
+    return [volume["name"] for volume in mine["volume"]]
+
+
+@shows("sandbox-without-volumes")
+async def sandboxed(bench: Bench) -> Any:
+    """Sandboxed."""
+    with suppress(AlreadyExists):
+        bench.store.create("runtimeclasses", copy.deepcopy(SANDBOXED))
+    volumes = [image(await bench.push("site", site()))]
+    await bench.create("pod", volumes, [container(listing(), mount())], runtimeClassName="sandboxed")
+    return await bench.outcome("pod")

@@ -160,6 +160,18 @@ async def test_artifacts_become_files_by_their_titles(images: Images, repository
     assert Path(os.fsdecode(place)).read_bytes() == b"b"
 
 
+@pytest.mark.parametrize(
+    "titles", [(None,), ("a", "a/b"), ("..",)], ids=["none", "nested in a file", "leading out"]
+)
+async def test_an_artifact_that_cannot_be_shown_fails(
+    images: Images, repository: Repository, titles: tuple[str | None, ...]
+) -> None:
+    """Never a part of it, and never an empty directory (ART-03)."""
+    files = [ArtifactFile(title=title, data=b"x") for title in titles]
+    with pytest.raises(PullError, match="artifact"):
+        await seen(images, repository.push(Artifact(files)))
+
+
 async def test_artifacts_with_the_same_configuration_are_different(
     images: Images, repository: Repository
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -113,6 +114,31 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "pulls-into-each-pod": (False, True),
     "downloads-again": (1, 2),
     "copies-per-pod": (True, False),
+    "status-without-image-mounts": (["volume"], []),
+    "status-tells-effective-read-only": ([None], [True]),
+    "volume-status-without-gate": ([0], [0, "volume"]),
+    "volume-status-for-every-volume": ([0], [1, "machine", "volume"]),
+    "volume-status-never-set": ([0], [1]),
+    "image-id-of-volume": ("python", "site"),
+    "node-hides-volume-images": (True, False),
+    "failed-pulls-counted-as-requested": (False, True),
+    "mounts-counted-by-volume": (2, 1),
+    "failed-mounts-not-counted": ([True, False], [False, False]),
+    "failed-mounts-counted-as-mounted": ([True, False], [False, True]),
+    "failed-starts-counted-as-mounted": (False, True),
+    "volume-pulls-not-measured": (2, 1),
+    "image-volumes-charged": ([], ["volume"]),
+    "sandbox-without-volumes": (NOT_CREATED, []),
+    "needs-diff-ids": ("text", REFUSED),
+    "artifact-empty": (["a", "deep"], []),
+    "titles-ignored": (
+        ["a", "deep"],
+        sorted(hashlib.sha256(b"text " + title).hexdigest() for title in (b"a", b"deep/b")),
+    ),
+    "untitled-artifact-starts": (REFUSED, []),
+    "artifacts-merged-by-config": ("one file", "two file"),
+    "titles-escape": ("ENOENT", "text ../out"),
+    "writable-artifact": ("EROFS", "ok"),
 }
 """By fault: what a right node shows, and what one with the fault does."""
 

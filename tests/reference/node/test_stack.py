@@ -86,3 +86,17 @@ def test_links_can_be_refused(stack: Stack) -> None:
     """For a runtime that does not follow them."""
     with pytest.raises(OSError, match="symbolic links"):
         stack.resolve(b"linked", follow=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"), [(b"absolute", b"only"), (b"../only", b"only"), (b"both/../../linked", b"only")]
+)
+def test_what_leads_out_can_be_kept_inside(stack: Stack, path: bytes, found: bytes) -> None:
+    """For a runtime that resolves links as if the image were the root."""
+    assert stack.resolve(path, confined=True) == found
+
+
+def test_what_is_kept_inside_need_not_be_there(stack: Stack) -> None:
+    """A link that means a directory of the node means one of the image, which may have none of that name."""
+    with pytest.raises(FileNotFoundError):
+        stack.resolve(b"out", confined=True)
