@@ -6,7 +6,7 @@ import math
 import re
 import time
 
-from conformance.control import control, in_time
+from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.errors import Inconclusive, Lacking, TimedOut
 from fixtures.evidence import Evidence
@@ -190,7 +190,7 @@ def test_volume_is_not_charged(pods: Pods, repositories: Repositories, build: st
     main = container((HOLD,), mounts=mounts, resources=little)
     mounted = pods.started(pod([main], volumes=volumes))
     copied = pods.create(pod([main], init=[copying], volumes=volumes))
-    evicted = in_time(lambda: copied.wait(was_evicted, "the copy to be evicted", seconds=CHARGED_SECONDS))
+    evicted = copied.wait_event(lambda e: e.reason == "Evicted", "the event Evicted", seconds=CHARGED_SECONDS)
     if evicted is None:
         raise Lacking(
             "a Pod that copied 32 MiB into an emptyDir, with a limit of 16 MiB, was not evicted",
@@ -206,11 +206,6 @@ def test_volume_is_not_charged(pods: Pods, repositories: Repositories, build: st
 
 CHARGED_SECONDS = 180.0
 """A kubelet measures a Pod's volumes every minute, the first time up to a minute after its start, and evicts 10 s later."""
-
-
-def was_evicted(state: Json) -> bool:
-    """Whether a Pod was evicted."""
-    return phase(state) == "Failed" and state["status"].get("reason") == "Evicted"
 
 
 def measured_volumes(kubelet: Kubelet, pod_: Pod, volume: str) -> Json:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+from fixtures.reference.api.store import AlreadyExists
+from fixtures.reference.cluster import SANDBOXED
 from fixtures.reference.node.node import SANDBOX_IMAGE
 from fixtures.reference.node.node_credentials import PLUGIN_FILE
 from fixtures.reference.node.settings import Settings
@@ -1390,4 +1394,107 @@ async def no_new_privileges(bench: Bench) -> Any:
     reference = await bench.push("site", site())
     one = container(code, mount(), securityContext={"allowPrivilegeEscalation": False})
     await bench.create("pod", [image(reference)], [one])
+
+
+# --- what is told: status, metrics, statistics
+
+
+async def told(bench: Bench, name: str = "pod", *mounts: Json, **more: Any) -> Json:
+    """The status of the container of a Pod that mounts an image volume, once it has ended or waits."""
+    reference = await bench.push("site", site())
+    one = container("print(1)", *(mounts or (mount(),)), **more)
+    await bench.run(name, [image(reference)], [one])
+    found: Json = bench.pod(name)["status"]["containerStatuses"][0]
+    return found
+
+
+def counted(bench: Bench, metric: str) -> int:
+    """The sum of a metric's series on the node."""
+    lines = [line for line in bench.node.metrics().splitlines() if line.startswith(metric)]
+    return sum(int(line.rpartition(" ")[2]) for line in lines)
+
+
+@shows("status-without-image-mounts")
+async def mounts_in_status(bench: Bench) -> Any:
+    """Mounts in status."""
+    return [one["name"] for one in (await told(bench))["volumeMounts"] if one["name"] == "volume"]
+
+
+@shows("status-tells-effective-read-only")
+async def read_only_in_status(bench: Bench) -> Any:
+    """Read only in status."""
+    return [one.get("readOnly") for one in (await told(bench))["volumeMounts"] if one["name"] == "volume"]
+
+
+@shows("volume-status-without-gate", "volume-status-for-every-volume", "volume-status-never-set")
+async def volume_status(bench: Bench) -> Any:
+    """The gate, and of what volumes there is a status."""
+    told_of = {one["name"][:7] for one in (await told(bench))["volumeMounts"] if "volumeStatus" in one}
+    return [counted(bench, 'kubernetes_feature_enabled{name="ImageVolumeWithDigest"'), *sorted(told_of)]
+
+
+@shows("image-id-of-volume")
+async def image_id(bench: Bench) -> Any:
+    """Image id."""
+    return (await told(bench))["imageID"].split("@")[0].rpartition("/")[2]
+
+
+@shows("node-hides-volume-images")
+async def images_of_node(bench: Bench) -> Any:
+    """Images of node."""
+    await told(bench)
+    return any("/site@" in name for entry in bench.node._image_list() for name in entry["names"])
+
+
+@shows("failed-pulls-counted-as-requested")
+async def requested_of_failed_pull(bench: Bench) -> Any:
+    """Requested of failed pull."""
+    await bench.run("pod", [image(bench.reference("absent"), "Never")], [container("print(1)", mount())])
+    return counted(bench, "kubelet_image_volume_requested_total") > 0
+
+
+@shows("mounts-counted-by-volume")
+async def mounted_twice(bench: Bench) -> Any:
+    """Mounted twice."""
+    await told(bench, "pod", mount(), mount("/other"))
+    return counted(bench, "kubelet_image_volume_mounted_succeed_total")
+
+
+@shows("failed-mounts-not-counted", "failed-mounts-counted-as-mounted")
+async def failed_mount(bench: Bench) -> Any:
+    """Failed mount."""
+    await told(bench, "pod", mount(subPath="nope"))
+    names = ("kubelet_image_volume_mounted_errors_total", "kubelet_image_volume_mounted_succeed_total")
+    return [counted(bench, name) > 0 for name in names]
+
+
+@shows("failed-starts-counted-as-mounted")
+async def failed_before_creation(bench: Bench) -> Any:
+    """Failed before creation."""
+    await told(bench, image=bench.reference("absent"), imagePullPolicy="Never")
+    return counted(bench, "kubelet_image_volume_mounted_succeed_total") > 0
+
+
+@shows("volume-pulls-not-measured")
+async def measured_pulls(bench: Bench) -> Any:
+    """Pulls of the container's image and of the volume's."""
+    await told(bench)
+    return counted(bench, "kubelet_image_pull_duration_seconds_count")
+
+
+@shows("image-volumes-charged")
+async def statistics(bench: Bench) -> Any:
+    """Statistics."""
+    await told(bench)
+    (mine,) = bench.node.stats_summary()["pods"]
+    return [volume["name"] for volume in mine["volume"]]
+
+
+@shows("sandbox-without-volumes")
+async def sandboxed(bench: Bench) -> Any:
+    """Sandboxed."""
+    with suppress(AlreadyExists):
+        bench.store.create("runtimeclasses", copy.deepcopy(SANDBOXED))
+    volumes = [image(await bench.push("site", site()))]
+    await bench.create("pod", volumes, [container(listing(), mount())], runtimeClassName="sandboxed")
     return await bench.outcome("pod")
