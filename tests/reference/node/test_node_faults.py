@@ -173,7 +173,7 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "titles-escape": ("ENOENT", "text ../out"),
     "writable-artifact": ("EROFS", "ok"),
     "kubelet-start-unmounts": ("one", "ENOENT"),
-    "restart-loses-mounts": ("one", NOT_CREATED),
+    "restart-loses-mounts": ("one", "waits"),
     "reboot-forgets-images": ("one", "gone"),
     "mounts-leak": (0, 1),
     "failed-sub-path-leaks-mount": (0, 1),
@@ -182,7 +182,7 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "collects-mounted-images": (True, False),
     "keeps-mounted-images": (False, True),
     "removal-unmounts": ("one", "ENOENT"),
-    "removal-unnoticed": ("ErrImageNeverPull", "one"),
+    "removal-unnoticed": ("waits", "one"),
     "inspection-error-as-absence": ("ImageInspectError", "one"),
     "shares-writable-layer": (False, True),
 }
