@@ -35,6 +35,10 @@ PULL_REASONS = (
     "ImageInspectError",
 )
 NO_DRIVER = "no volume plugin matched"
+NO_SUB_PATHS = "not allowed in image volume sources"
+"""What the API servers of 1.31 and 1.32 say to a subPath."""
+NO_SUCH_TYPE = 'uses restricted volume type "unknown"'
+"""What Pod Security of 1.31 and 1.32 says to an image volume."""
 
 
 class RegistryUnreached(PreflightRefused):
@@ -63,10 +67,10 @@ def lost(text: str) -> Lack:
     return {"kind": "lost", "text": text}
 
 
-def manifest(reference: str) -> Json:
+def manifest(reference: str, *, sub_path: str | None = SUB) -> Json:
     """The canary."""
     whole = container((tree(),), name=WHOLE, mounts=[mount()])
-    below = container((tree(),), name=BELOW, mounts=[mount(sub_path=SUB)])
+    below = container((tree(),), name=BELOW, mounts=[mount(sub_path=sub_path)])
     return pod([whole, below], volumes=[image_volume(reference)])
 
 
@@ -76,10 +80,16 @@ def fly(pods: Pods, repository: Repository) -> Sighting:
     Raises RegistryUnreached if the node did not ask the test registry, PreflightRefused if the probe image can't be had.
     """
     asset = repository.push(site.image(repository.name))
-    at_api = api_lack(pods.offer(manifest(asset.reference), dryRun="All"))
+    answer = pods.offer(manifest(asset.reference), dryRun="All")
+    sub_path: str | None = SUB
+    told_ = ""
+    if NO_SUB_PATHS in answer.message:
+        sub_path, told_ = None, answer.message
+        answer = pods.offer(manifest(asset.reference, sub_path=None), dryRun="All")
+    at_api = api_lack(answer)
     if at_api is not None:
         return without_volumes(at_api)
-    canary = pods.create(manifest(asset.reference))
+    canary = pods.create(manifest(asset.reference, sub_path=sub_path))
     no_driver, refused_ = watch(canary)
     if no_driver:
         return without_volumes(refused(no_driver))
@@ -87,7 +97,8 @@ def fly(pods: Pods, repository: Repository) -> Sighting:
         asked = bool(repository.requests())
         lack = read_refusal(refused_[WHOLE], pods.around.probe_image, asset.reference, asked=asked)
         return without_volumes(lack)
-    return compare(canary, asset.tree, refused_.get(BELOW))
+    found = compare(canary, asset.tree, refused_.get(BELOW))
+    return Sighting(lacks={SUB_PATH: refused(told_), **found.lacks}) if told_ else found
 
 
 def compare(canary: Pod, image: Tree, below_refused: Refusal | None) -> Sighting:
@@ -122,6 +133,8 @@ def api_lack(answer: Response) -> Lack | None:
     if not answer.ok:
         if 'unknown field "spec.volumes' in answer.message:
             return refused(f"the API server does not know image volumes: {answer.message}")
+        if NO_SUCH_TYPE in answer.message:
+            return refused(f"Pod Security does not admit image volumes: {answer.message}")
         raise Inconclusive(f"the API server refuses the canary Pod: {answer.status} {answer.message}")
     kept = [volume for volume in answer.body["spec"].get("volumes") or [] if "image" in volume]
     if kept:

@@ -66,6 +66,7 @@ NEEDS = (
 PLATFORM_FAULTS: Mapping[str, str] = {
     "api-drops-image-volumes": "mount",
     "api-unknown-image-field": "mount",
+    "admission-refuses-image-volumes": "mount",
     "no-volume-driver": "mount",
     "empty-directory": "mount",
     "silent-without-support": "mount",

@@ -29,6 +29,11 @@ def test_shipped() -> None:
         "MET-03",
         "MET-04",
         "STAT-04",
+        "ART-01",
+        "ART-03",
+        "ART-04",
+        "AUTH-18",
+        "AUTH-19",
     }
     for defect in defects:
         assert requirements[defect.requirement].strength != "OBSERVED"
@@ -53,6 +58,12 @@ def test_shipped() -> None:
         ("MET-03", {"kubernetes": "1.36.2", "cri-o": "1.36.3"}, 0),
         ("STAT-04", {"kubernetes": "1.36.0"}, 1),
         ("STAT-04", {"kubernetes": "1.35.9"}, 0),
+        ("ART-03", {"kubernetes": "1.36.2", "containerd": "2.3.4"}, 1),
+        ("ART-03", {"kubernetes": "1.36.2", "cri-o": "1.36.3"}, 1),
+        ("ART-03", {"kubernetes": "1.36.2", "cri-o": "1.31.13"}, 0),
+        ("ART-04", {"kubernetes": "1.36.2", "cri-o": "1.36.3"}, 0),
+        ("AUTH-18", {"kubernetes": "1.36.2", "cri-o": "1.35.1"}, 1),
+        ("AUTH-18", {"kubernetes": "1.36.2", "cri-o": "1.35.2"}, 0),
         ("SUB-01", {"kubernetes": "1.36.2", "containerd": "2.1.9"}, 0),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from conformance.control import control
 from conformance.plugin import verifies
 from conformance.verdict import ignored
+from fixtures.crio import Crio
 from fixtures.errors import Inapplicable, Unsupported
 from fixtures.manifests import container, empty_dir, image_volume, mount, mounting, pod, tree
 from fixtures.repositories import Asset, Repositories
@@ -237,6 +238,24 @@ def test_files_are_read_only(
     ran = answers.of("execute")
     observe("runs" if "exit" in ran else ran["errno"], "a program in the artifact, when executed")
     observe({call: found[call] for call in DIRECTORY_CALLS}, "new entries beside the files, by call")
+
+
+@verifies("ART-08")
+@pytest.mark.disruptive
+def test_artifacts_can_be_turned_off(crio: Crio, pods: Pods, mounted: Asset, build: str) -> None:
+    """Given a CRI-O that runs with `oci_artifact_mount_support = false`, when a container mounts an artifact that is on the node, then it is
+    not created.
+    Control: with the option as it was, the same artifact is mounted.
+    """
+    was = crio.image_options().get("oci_artifact_mount_support")
+    with crio.configured(build, "oci_artifact_mount_support", value=False):
+        now = crio.image_options().get("oci_artifact_mount_support")
+        pod_ = pods.start(mounting(mounted.reference, pull_policy="IfNotPresent"))
+        refusal = pod_.refusal()
+
+    control((was, now) == (True, False), f"the option was on and is off (it was {was} and is {now})")
+    assert refusal is not None, ignored(when=True, what="oci_artifact_mount_support = false")
+    assert refusal.reason == "CreateContainerError"
 
 
 @verifies("ART-09")

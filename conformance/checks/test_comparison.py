@@ -12,10 +12,9 @@ from typing import Any
 
 from conformance.control import control
 from conformance.plugin import verifies
-from fixtures.api import Api, ApiError
 from fixtures.credentials import Credentials, pull_secrets
-from fixtures.errors import Inconclusive, Lacking, TimedOut
-from fixtures.evidence import Evidence
+from fixtures.errors import Inconclusive, TimedOut
+from fixtures.kubelet import Kubelet
 from fixtures.manifests import (
     HOLD,
     Json,
@@ -118,17 +117,17 @@ def test_volume_needs_no_shell(pods: Pods, site: Asset) -> None:
     manifest["spec"]["initContainers"] = [old | {"volumeMounts": [mount(COPY, volume="copy")]}]
     manifest["spec"]["volumes"] = [empty_dir("copy")]
     without_shell = why_not_started(pods.start(manifest), "copy")
-    copied = pods.started(twins(site.reference)).answers()
     volume = pods.start(mounting(site.reference))
 
-    control(
-        names_and_bytes(seen(copied, COPY)) == names_and_bytes(site.tree),
-        "an init container with a program copies",
-    )
     assert without_shell[0] in UNSTARTED
     assert "sh" in without_shell[1]
     assert volume.refusal() is None, str(volume.refusal())
     assert volume.answers().tree() == site.tree
+    copied = pods.started(twins(site.reference)).answers()
+    control(
+        names_and_bytes(seen(copied, COPY)) == names_and_bytes(site.tree),
+        "an init container with a program copies",
+    )
 
 
 def why_not_started(pod_: Pod, name: str) -> tuple[str, str]:
@@ -149,7 +148,7 @@ def noise(repositories: Repositories, build: str, size: int) -> Asset:
 
 @verifies("CMP-04")
 def test_copy_is_charged_and_volume_not(
-    pods: Pods, repositories: Repositories, build: str, api: Api, evidence: Evidence, node: str
+    pods: Pods, repositories: Repositories, build: str, kubelet: Kubelet
 ) -> None:
     """Given an image of 32 MiB, one Pod with it as a volume and one with a copy, when the kubelet has measured both, then the first uses
     less than half of that as ephemeral storage.
@@ -161,10 +160,8 @@ def test_copy_is_charged_and_volume_not(
     control(volume.answers().of("status")["size"] == size, "the volume shows the file")
     copy = pods.started(copy_alone(asset.reference, HOLD))
     deadline = time.monotonic() + MEASURED_SECONDS
-    with evidence.waiting("the kubelet to have measured the copy"):
-        while (used := storage(api, evidence, node, copy, volume)).get(
-            copy.name, 0
-        ) < size or volume.name not in used:
+    with kubelet.evidence.waiting("the kubelet to have measured the copy"):
+        while (used := storage(kubelet, copy, volume)).get(copy.name, 0) < size or volume.name not in used:
             if time.monotonic() > deadline:
                 raise TimedOut(f"the kubelet did not charge the copy within {MEASURED_SECONDS:.0f} s: {used}")
             time.sleep(PAUSE_SECONDS)
@@ -172,21 +169,15 @@ def test_copy_is_charged_and_volume_not(
     assert used[volume.name] < size // 2
 
 
-def storage(api: Api, evidence: Evidence, node: str, *of: Pod) -> dict[str, int]:
-    """The ephemeral storage of those of these Pods that the node's stats/summary has measured. Lacking where it cannot be had."""
-    try:
-        summary = api.get(f"/api/v1/nodes/{node}/proxy/stats/summary")
-    except ApiError as error:
-        raise Lacking(
-            f"stats/summary cannot be read: {error}", need="stats", missing="get on nodes/proxy"
-        ) from error
+def storage(kubelet: Kubelet, *of: Pod) -> dict[str, int]:
+    """The ephemeral storage of those of these Pods that the kubelet has measured. Lacking where its statistics cannot be had."""
     measured = {
         one["podRef"]["uid"]: int(one["ephemeral-storage"]["usedBytes"])
-        for one in summary.get("pods") or []
+        for one in kubelet.summary().get("pods") or []
         if "usedBytes" in (one.get("ephemeral-storage") or {})
     }
     found = {one.name: measured[one.uid] for one in of if one.uid in measured}
-    evidence.keep("fact", "ephemeral storage", found)
+    kubelet.evidence.keep("fact", "ephemeral storage", found)
     return found
 
 

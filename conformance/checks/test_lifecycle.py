@@ -242,8 +242,10 @@ def ready_to_start(state: Json) -> str:
 def test_propagation_from_the_host_does_no_harm(pods: Pods, site: Asset) -> None:
     """Given a mount with `mountPropagation: HostToContainer` and one without, when a Pod has both, then both show the image and refuse to
     be written.
-    Control: the one without does.
+    Control: the one without does, and an emptyDir with the same propagation can be mounted on this node.
     """
+    shared = mount("/scratch", volume="scratch", mountPropagation="HostToContainer")
+    pods.started(pod([container(mounts=[shared])], volumes=[empty_dir()]))
     mounts = [mount(), mount("/propagated", mountPropagation="HostToContainer")]
     looks = [tree(), tree("/propagated"), ("touch", "/vol/new"), ("touch", "/propagated/new")]
     pod_ = pods.start(pod([container(looks, mounts=mounts)], volumes=[image_volume(site.reference)]))

@@ -20,6 +20,7 @@ from images.tree import Tree
 FILES = 100_000
 LARGE = 1 << 30  # bytes
 LAYERS = 100
+PATIENCE = 180.0  # seconds; a node with slow disks needs that long to unpack 100,000 files or a GiB, and to read them
 PROMISED = ("type", "mode", "size", "sha256", "mtime")
 
 
@@ -75,10 +76,10 @@ def test_hundred_thousand_files(pods: Pods, repositories: Repositories, build: s
     asset = repositories.new("crowd").push(Image([crowd]))
     pod_ = pods.create(mounting(asset.reference, ("summary", "/vol", *PROMISED)))
     expected = crowd.summary(*PROMISED)
-    pod_.settle()
+    pod_.settle(seconds=PATIENCE)
 
     assert pod_.refusal() is None, str(pod_.refusal())
-    seen = pod_.answers().of("summary")
+    seen = pod_.answers(seconds=PATIENCE).of("summary")
     assert seen == expected, ignored(when=not seen.get("counts"), what="the image volume")
 
 
@@ -88,10 +89,10 @@ def test_file_of_a_gibibyte(pods: Pods, repositories: Repositories, build: str) 
     asset = repositories.new("large").push(scale_asset.large(build, size=LARGE))
     pod_ = pods.create(mounting(asset.reference))
     expected = asset.tree
-    pod_.settle()
+    pod_.settle(seconds=PATIENCE)
 
     assert pod_.refusal() is None, str(pod_.refusal())
-    assert pod_.answers().tree() == expected
+    assert pod_.answers(seconds=PATIENCE).tree() == expected
 
 
 @verifies("IMG-14")

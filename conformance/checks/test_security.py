@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
+import tenacity
 
 from conformance.checks.refusals import UNPULLED
 from conformance.control import control
 from conformance.plugin import verifies
+from fixtures.api import Api, Response
+from fixtures.connection import Connection
 from fixtures.credentials import Credentials, User, pull_secrets, with_secrets
-from fixtures.errors import Inconclusive, Lacking
+from fixtures.errors import Inconclusive, Lacking, TimedOut
 from fixtures.manifests import (
     HOLD,
     UNPRIVILEGED_ID,
@@ -27,6 +32,7 @@ from fixtures.manifests import (
 )
 from fixtures.namespaces import Namespaces
 from fixtures.plugin import PodsAt
+from fixtures.policies import in_force
 from fixtures.repositories import Asset, Repositories
 from fixtures.workloads import Answers, Pods
 from images import artifact as artifact_asset
@@ -158,7 +164,8 @@ CANARY = f"{SCRATCH}/{hostile_asset.CANARY}"
 
 
 HIDDEN = "what only this Pod's emptyDir holds\n"
-
+AT_A_FILE: tuple[hostile_asset.Way, ...] = ("hard link", "whiteout", "whiteout through symlink")
+"""The ways that aim at a file which is there; the others would make it."""
 
 NOT_ALLOWED = {"EPERM", "EACCES"}
 
@@ -176,32 +183,36 @@ def test_layer_cannot_write_outside(
     everything stays inside: emptyDir and clean volume are as they were, and nothing of the first shows in the hostile volume.
     Control: the directory's path on the node is known from its mount, and the clean image is shown.
     """
-    names = [f"exit-0/{hostile_asset.CANARY}", f"tmp/{hostile_asset.CANARY}", hostile_asset.CANARY]
+    names = [f"exit/{hostile_asset.CANARY}", f"tmp/{hostile_asset.CANARY}", hostile_asset.CANARY]
     clean = repositories.new("clean").push(Image([Layer([file(name, build) for name in names])]))
     mounts = [mount(), mount(SCRATCH, volume="scratch")]
-    looks: list[Look] = [("write", CANARY, HIDDEN), ("mounts", SCRATCH), tree(), tree(SCRATCH), HOLD]
-    if way not in ("hard link", "whiteout", "whiteout through symlink"):
-        looks.pop(0)  # the canary is what the layer would write
+    lay: list[Look] = [("write", CANARY, HIDDEN)] if way in AT_A_FILE else []
+    looks = [*lay, ("mounts", SCRATCH), tree(), tree(SCRATCH), HOLD]
     volumes = [image_volume(clean.reference), empty_dir()]
     holder = pods.started(pod([container(looks, mounts=mounts)], volumes=volumes))
     before = holder.answers()
-    targets = [target.lstrip("/") for target in on_the_node(before, holder.uid)]
-    hostile = repositories.new("hostile").push(hostile_asset.image(build, way=way, targets=targets))
-    attempts: list[Look] = [tree(), *(("read", f"/vol/read-{n}/{hostile_asset.CANARY}") for n in range(2))]
-    attacker = pods.start(mounting(hostile.reference, *attempts))
+    attackers = []
+    for target in on_the_node(before, holder.uid):
+        image = hostile_asset.image(build, way=way, target=target.lstrip("/"))
+        hostile = repositories.new("hostile").push(image)
+        look: Look = ("read", f"/vol/read/{hostile_asset.CANARY}")
+        attackers.append(pods.create(mounting(hostile.reference, look)))
+    for attacker in attackers:
+        attacker.settle()
     after = holder.look(tree(), tree(SCRATCH))
 
     control(before.tree() == clean.tree, "the clean image is shown")
+    control(
+        set(before.tree(SCRATCH)) == ({hostile_asset.CANARY} if lay else set()), "the emptyDir is laid out"
+    )
     assert after.tree(SCRATCH) == before.tree(SCRATCH), "a layer reached a directory of the node"
     assert after.tree() == clean.tree, "a layer reached another image"
-    refusal = attacker.refusal()
-    if refusal is not None:
-        assert refusal.message
-        return
-    answers = attacker.answers()
-    for number in range(len(targets)):
-        read = answers.of("read", f"/vol/read-{number}/{hostile_asset.CANARY}")
-        assert read.get("text") != HIDDEN, "a layer shows a file of the node"
+    for attacker in attackers:
+        refusal = attacker.refusal()
+        if refusal is None:
+            assert attacker.answers().of("read").get("text") != HIDDEN, "a volume shows a file of the node"
+        else:
+            assert refusal.message
 
 
 def on_the_node(answers: Answers, uid: str) -> list[str]:
@@ -214,7 +225,8 @@ def on_the_node(answers: Answers, uid: str) -> list[str]:
         raise Inconclusive(
             "the emptyDir's mount does not tell where it is on the node", missing="a path to aim at"
         )
-    return [f"{KUBELET}/pods/{uid}/volumes/kubernetes.io~empty-dir/scratch", point["root"]]
+    usual = f"{KUBELET}/pods/{uid}/volumes/kubernetes.io~empty-dir/scratch"
+    return list(dict.fromkeys((usual, point["root"])))
 
 
 @verifies("SEC-04")
@@ -325,3 +337,50 @@ def test_device_node_gives_no_access(
             missing="a node whose privileged containers may use devices",
         )
     assert {found[f"/vol/{name}"] for name in open_to_all} <= NOT_ALLOWED | {"ENOENT"}
+
+
+FORCE_SECONDS = 20.0
+"""An API server looks for new policies every second."""
+TOLD = "admission sees "
+CEL = (
+    f'\'{TOLD}\' + \'{{"containers": ["\' + object.spec.containers.map(c, c.image).join(\'", "\') + \'"], "volumes": ["\''
+    " + object.spec.volumes.filter(v, has(v.image)).map(v, v.image.reference).join('\", \"') + '\"]}'"
+)
+
+Observe = Callable[[Any, str], None]
+
+
+@verifies("SEC-07")
+def test_admission_sees_image_volumes(
+    pods: Pods, api: Api, cluster: Connection, worker_name: str, observe: Observe
+) -> None:
+    """Given an admission policy that refuses our Pod and says which images it sees, when a Pod with two image volumes is offered, then it is
+    recorded whether their references are among them.
+    Control: the image of the container is, and a Pod without the policy's label is admitted.
+    """
+    references = ["registry.example/site:v1", "registry.example/site@sha256:" + "0" * 64]
+    volumes = [image_volume(reference, name=f"volume-{n}") for n, reference in enumerate(references)]
+    manifest = pod([container()], volumes=volumes)
+    unlabelled = pods.offer(manifest, dryRun="All")
+
+    with in_force(api, cluster.run, worker_name, CEL) as labels:
+        manifest["metadata"]["labels"] = dict(labels)
+        answer = refusal(pods, manifest)
+    seen = json.loads(answer.message.partition(TOLD)[2])
+    control(unlabelled.ok, "a Pod without the policy's label is admitted")
+    control(seen["containers"] == [cluster.probe_image], "the image of the container is seen")
+    observe("seen" if seen["volumes"] == references else seen["volumes"], "the references of image volumes")
+
+
+def refusal(pods: Pods, manifest: dict[str, Any]) -> Response:
+    """The policy's refusal of a Pod, once it is in force. TimedOut if it never is."""
+    attempts = tenacity.Retrying(
+        stop=tenacity.stop_after_delay(FORCE_SECONDS),
+        wait=tenacity.wait_fixed(0.25),
+        retry=tenacity.retry_if_result(lambda answer: TOLD not in answer.message),
+        retry_error_callback=lambda _: None,
+    )
+    answer: Response | None = attempts(lambda: pods.offer(manifest, dryRun="All"))
+    if answer is None:
+        raise TimedOut(f"the policy was not in force within {FORCE_SECONDS:.0f} s")
+    return answer

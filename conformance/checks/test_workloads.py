@@ -153,7 +153,8 @@ def test_bad_reference_in_a_rollout_harms_nobody(
     answer = workload.set_reference(f"{old.repository.address}:absent")
     if not answer.ok:
         raise Inconclusive(f"the new reference was refused: {answer.status} {answer.message}")
-    stuck = in_time(lambda: newcomer(workload, pods).wait_refusal(*UNPULLED))
+    fresh_one = newcomer(workload, pods)
+    stuck = in_time(lambda: fresh_one.wait_refusal(*UNPULLED))
     left = {pod.uid for pod in workload.pods()}
     serving_on = [pod for pod in pods if pod.uid in left]
 

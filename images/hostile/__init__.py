@@ -6,7 +6,7 @@ one: what is left inside is not specified.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 from images.oci.image import Image
@@ -32,40 +32,33 @@ UP = "../" * 16
 
 
 def image(
-    build: str = "1",
-    *,
-    way: Way = "parent",
-    targets: Sequence[str] = ("tmp",),
-    architecture: str = "amd64",
+    build: str = "1", *, way: Way = "parent", target: str = "tmp", architecture: str = "amd64"
 ) -> Image:
-    """An image whose layer aims, in one `way`, at the file CANARY in each of the node's directories `targets` (without a leading `/`)."""
+    """An image whose layer aims, in one `way`, at the file CANARY in the node's directory `/target`."""
     harmless = [stamp("build.json", build, way=way), file("harmless.txt", "where it belongs\n")]
-    aimed = [
-        member for number, target in enumerate(targets) for member in _aimed(way, target, build, f"{number}")
-    ]
     # No headers for parents: nobody asked for those of `../..`.
-    return Image([Layer([*harmless, *aimed], parents=False)], config=labels(build), architecture=architecture)
+    layer = Layer([*harmless, *_aimed(way, target, build)], parents=False)
+    return Image([layer], config=labels(build), architecture=architecture)
 
 
-def _aimed(way: Way, target: str, build: str, number: str) -> Iterator[Member]:
+def _aimed(way: Way, target: str, build: str) -> Iterator[Member]:
     text = f"written by the image of build {build}\n"
-    exit_ = f"exit-{number}"
     match way:
         case "parent":
             yield file(f"{UP}{target}/{CANARY}", text)
         case "absolute":
             yield file(f"/{target}/{CANARY}", text)
         case "symlink":
-            yield symlink(exit_, f"{UP}{target}")
-            yield file(f"{exit_}/{CANARY}", text)
+            yield symlink("exit", f"{UP}{target}")
+            yield file(f"exit/{CANARY}", text)
         case "absolute symlink":
-            yield symlink(exit_, f"/{target}")
-            yield file(f"{exit_}/{CANARY}", text)
+            yield symlink("exit", f"/{target}")
+            yield file(f"exit/{CANARY}", text)
         case "hard link":
-            yield directory(f"read-{number}")
-            yield hardlink(f"read-{number}/{CANARY}", f"{UP}{target}/{CANARY}")
+            yield directory("read")
+            yield hardlink(f"read/{CANARY}", f"{UP}{target}/{CANARY}")
         case "whiteout":
             yield file(f"{UP}{target}/{WHITEOUT}{CANARY}")
         case "whiteout through symlink":
-            yield symlink(exit_, f"{UP}{target}")
-            yield file(f"{exit_}/{WHITEOUT}{CANARY}")
+            yield symlink("exit", f"{UP}{target}")
+            yield file(f"exit/{WHITEOUT}{CANARY}")

@@ -62,7 +62,7 @@ def names(build: str = "1") -> Image:
         stamp("build.json", build),
         file(f"long/{long}", f"{LONGEST} bytes\n"),
         file(f"long/{wide}", f"{LONGEST} bytes of UTF-8\n"),
-        directory("d" * LONGEST, mode=0o711),
+        directory("d" * LONGEST),
         file("/".join(["d" * LONGEST, long]), "long below long\n"),
         symlink("long-link", "t" * LONGEST),
         file("/".join(["deep", *map(str, range(1, DEPTH)), "bottom.txt"]), f"{DEPTH} levels down\n"),

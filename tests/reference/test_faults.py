@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from fixtures.reference.faults import COMPONENTS, Fault, Faults, UnknownFaultError, load
+from fixtures.reference.faults import COMPONENTS, VARIANTS, Fault, Faults, UnknownFaultError, load
 
 
 def test_every_fault_has_component_and_deed() -> None:
@@ -60,3 +61,17 @@ def test_quoted_and_bare_ids_are_alike(tmp_path: Path) -> None:
     file = tmp_path / "faults.toml"
     file.write_text('["b-1.2"]\ncomponent = "kubelet"\ndoes = "x"\n', encoding="utf-8")
     assert load(file) == {"b-1.2": Fault(id="b-1.2", component="kubelet", does="x")}
+
+
+def test_every_switch_in_the_code_is_a_fault_or_a_variant() -> None:
+    """A switch that no file names breaks the cluster at the moment it is asked for: found here, not in a run."""
+    asked = re.compile(r'"([a-z0-9][a-z0-9.-]*)"\s+(?:not\s+)?in\s+(?:\w+\.)*_?faults\b')
+    folder = Path(__file__).parents[2] / "fixtures" / "reference"
+    used = {
+        (name, file.name)
+        for file in folder.rglob("*.py")
+        for name in asked.findall(file.read_text(encoding="utf-8"))
+    }
+    known = {*load(), *load(VARIANTS)}
+    assert len(used) > 50
+    assert sorted(one for one in used if one[0] not in known) == []

@@ -557,6 +557,10 @@ def _state() -> Iterator[Request]:
     )
     yield change("status by the Pod itself", {"status": {"message": "other"}})
     yield change("status of an unknown field", {"status": {"foo": 1}}, MERGE, "/status")
+    long = [
+        one | {"volumeMounts": [mount(volumeStatus={"image": {"imageRef": "x" * 257}})]} for one in statuses
+    ]
+    yield change("status with a long imageRef", {"status": {"containerStatuses": long}}, MERGE, "/status")
     yield Request(name="one", method="GET", path=path, query=none)
     yield Request(name="its log", method="GET", path=f"{path}/log", query={"container": "z"})
     yield Request(name="bound to nothing", path=f"{path}/binding", query=none, body={"target": {}})
@@ -782,6 +786,65 @@ def _others() -> Iterator[Request]:
     )
 
 
+def _templates() -> Iterator[Request]:
+    """Pod templates, which may leave more open than Pods."""
+    none: Mapping[str, str] = {}
+    templates = f"/api/v1/namespaces/{STATE}/podtemplates"
+
+    def template(name: str, spec: Json, /, *, dry_run: bool = True, **metadata: Json) -> Request:
+        body = {"metadata": {"name": "t"}, "template": {"metadata": metadata, "spec": spec}}
+        query = {"dryRun": "All"} if dry_run else none
+        return Request(name=f"template, {name}", path=templates, query=query, body=body)
+
+    def change(name: str, body: Json) -> Request:
+        return Request(
+            name=f"template, {name}",
+            method="PATCH",
+            path=f"{templates}/t",
+            query=none,
+            body=body,
+            content_type=STRATEGIC,
+        )
+
+    container = {"name": "c", "image": " x "}
+    for reference in (None, "", "site", "site:v42"):
+        yield template(f"reference {reference!r}", {"containers": [container], "volumes": image(reference)})
+    yield template(
+        "pull policy wrong",
+        {
+            "containers": [container | {"volumeMounts": [mount(subPath="/a")]}],
+            "volumes": image("", pullPolicy="Sometimes"),
+        },
+    )
+    limits = {"resources": {"limits": {"cpu": "1"}}, "ports": [{"containerPort": 80}]}
+    yield template("limits and host network", {"containers": [container | limits], "hostNetwork": True})
+    yield template(
+        "many wrongs",
+        {
+            "containers": [container, {"name": "c", "image": ""}],
+            "initContainers": [{"name": "i"}],
+            "ephemeralContainers": [{"name": "e", "image": "x"}],
+            "restartPolicy": "Maybe",
+            "nodeName": "A B",
+            "nodeSelector": {"a b": "c d"},
+            "activeDeadlineSeconds": 0,
+            "schedulingGates": [{"name": "a b"}],
+            "tolerations": [{"key": "a b"}],
+            "affinity": _affinity(),
+        },
+        labels={"a b": "c"},
+    )
+    yield template("empty", {})
+    yield Request(name="template, nothing", path=templates, body={"metadata": {"name": "t"}})
+    yield template(
+        "stored", {"containers": [container], "volumes": image("")}, dry_run=False, labels={"a": "b"}
+    )
+    yield change("reference filled in", {"template": {"spec": {"volumes": image("site:v1")}}})
+    yield change("label", {"metadata": {"labels": {"a": "b"}}})
+    yield Request(name="templates", method="GET", path=templates, query=none)
+    yield Request(name="template, deleted", method="DELETE", path=f"{templates}/t", query=none)
+
+
 def _namespaces() -> Iterator[Request]:
     for name, level in (
         (NAMESPACE, ""),
@@ -810,5 +873,6 @@ REQUESTS: tuple[Request, ...] = (
     *_pod_security(),
     *_state(),
     *_others(),
+    *_templates(),
 )
 """Everything that is compared, in the order in which it is sent."""

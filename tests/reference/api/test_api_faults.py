@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fixtures.reference.api.store import Store
+from fixtures.reference.cluster import stored_before
 from fixtures.reference.faults import load
 from tests.reference.api.conversation import (
     DIGEST,
     MERGE,
+    RESTRICTED,
     STATE,
     Request,
     image,
@@ -44,6 +49,70 @@ def _references() -> list[Request]:
         _pod(f"default of {reference}", pod(f"p{number}", volumes=image(reference)))
         for number, reference in enumerate(references)
     ]
+
+
+def _mistakes() -> Iterator[Request]:
+    """Pods that are refused for one thing each, and that a fault admits."""
+    device = {"name": "v", "devicePath": "/dev/x"}
+    for name, body in (
+        ("device", mounts(container={"volumeDevices": [device]})),
+        ("absolute subPath", mounts(mount(subPath="/etc"))),
+        ("leading dots", mounts(mount(subPath="../a"))),
+        ("dots within", mounts(mount(subPath="a/../b"))),
+        ("name with dots", mounts(mount(subPath="a..b"))),
+        ("subPath and subPathExpr", mounts(mount(subPath="a", subPathExpr="b"))),
+        ("undeclared", mounts(mount("w"))),
+        ("recursiveReadOnly", mounts(mount(recursiveReadOnly="Enabled"))),
+        ("Bidirectional", mounts(mount(mountPropagation="Bidirectional"))),
+        ("subPath", mounts(mount(subPath="a"))),
+        ("reference unparsable", pod(volumes=image("a b"))),
+        ("image policy", pod(containers=[{"name": "c", "image": "registry.example/x"}])),
+    ):
+        yield _pod(name, body, dryRun="All")
+
+
+def _other_parts() -> Iterator[Request]:
+    """What is no creation of a Pod: a template, an ephemeral container, a status, another level of Pod Security."""
+    template = {"spec": {"containers": [{"name": "c", "image": "x"}], "volumes": image("")}}
+    templates = f"/api/v1/namespaces/{STATE}/podtemplates"
+    yield Request(name="template", path=templates, body={"metadata": {"name": "t"}, "template": template})
+    one = {"name": "e", "image": "x", "volumeMounts": [mount(subPath="a")]}
+    statuses = [{"name": "c", "volumeMounts": [mount(volumeStatus={"image": {}})]}]
+    for part, name, body in (
+        ("ephemeralcontainers", "debugged", {"spec": {"ephemeralContainers": [one]}}),
+        ("status", "status", {"status": {"containerStatuses": statuses}}),
+    ):
+        yield Request(
+            name=name,
+            method="PATCH",
+            path=f"{PODS}/s/{part}",
+            query={"dryRun": "All"},
+            body=body,
+            content_type=MERGE,
+        )
+    secure = pod(
+        volumes=image("registry.example/site:v1"),
+        securityContext={"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        containers=[
+            {
+                "name": "c",
+                "image": "x:1",
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    )
+    path = f"/api/v1/namespaces/{RESTRICTED}/pods"
+    account = f"/api/v1/namespaces/{RESTRICTED}/serviceaccounts/default"
+    yield Request(name="restricted", path=path, body=secure, wait=account)
+    kept = Request(
+        name="stored before",
+        method="PATCH",
+        path="/api/v1/namespaces/default/podtemplates/stored-before",
+        query={},
+        body={"metadata": {"labels": {"a": "b"}}},
+        content_type=MERGE,
+    )
+    yield kept
 
 
 REQUESTS = (
@@ -125,34 +194,107 @@ CHANGED = {
 }
 """Fault -> the requests whose answers it changes."""
 
+RULES = (
+    Request(
+        name="restricted namespace",
+        path="/api/v1/namespaces",
+        query={},
+        body={
+            "metadata": {"name": RESTRICTED, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
+        },
+    ),
+    REQUESTS[0],
+    replace(REQUESTS[1], name="account of rules"),
+    _pod("stored", pod("s", volumes=image(pullPolicy="Never"))),
+    _pod("mounted", mounts(mount(), volumes=image(pullPolicy="Never")), dryRun="All"),
+    *_mistakes(),
+    *_other_parts(),
+    Request(name="metrics", method="GET", path="/metrics", query={}),
+)
+BROKEN = {
+    "api-parses-references": {"reference unparsable"},
+    "api-accepts-any-device": {"device"},
+    "api-accepts-absolute-sub-path": {"absolute subPath"},
+    "api-looks-for-leading-dots-only": {"dots within"},
+    "api-accepts-both-sub-paths": {"subPath and subPathExpr"},
+    "api-alpha-accepts-sub-path": {
+        "absolute subPath",
+        "debugged",
+        "dots within",
+        "leading dots",
+        "name with dots",
+        "subPath",
+        "subPath and subPathExpr",
+    },
+    "api-accepts-undeclared-mounts": {"undeclared"},
+    "api-infers-read-only": {"recursiveReadOnly"},
+    "api-accepts-bidirectional": {"Bidirectional"},
+    "api-accepts-ephemeral-sub-path": {"debugged"},
+    "gate-off-keeps-mounts": {
+        "Bidirectional",
+        "absolute subPath",
+        "dots within",
+        "leading dots",
+        "mounted",
+        "name with dots",
+        "recursiveReadOnly",
+        "subPath",
+        "subPath and subPathExpr",
+    },
+    "gate-off-drops-stored": {"stored before"},
+    "gate-not-locked": {"metrics"},
+    "api-keeps-volume-status": {"status"},
+    "api-accepts-any-volume-status": {"status"},
+    "admission-refuses-image-volumes": {"restricted"},
+    "always-pull-images-skips-volumes": {
+        "mounted",
+        "name with dots",
+        "restricted",
+        "status",
+        "stored",
+        "subPath",
+    },
+}
+"""Fault -> the requests of RULES whose answers it changes."""
+TALKS = {"whole": REQUESTS, "rules": RULES}
 
-def converse(*faults: str) -> dict[str, Any]:
+
+def converse(*faults: str, requests: Sequence[Request] = REQUESTS) -> dict[str, Any]:
     """The answers of a cluster with these faults."""
 
     async def run() -> dict[str, Any]:
-        async with serving(*faults) as client:
-            return {request.name: await client.answer(request) for request in REQUESTS}
+        store = Store()
+        store.create("podtemplates", stored_before())
+        async with serving(*faults, store=store) as client:
+            return {request.name: await client.answer(request) for request in requests}
 
     return asyncio.run(run())
 
 
-@pytest.fixture(scope="module")
-def conformant() -> dict[str, Any]:
-    """The answers of a cluster without faults."""
-    return converse()
+@functools.cache
+def without(beside: str, talk: str) -> dict[str, Any]:
+    """The answers of a cluster without a fault: the conformant one, or one with what a fault shows beside."""
+    return converse(*filter(None, [beside]), requests=TALKS[talk])
 
 
-@pytest.mark.parametrize("fault", CHANGED)
-def test_fault_changes_what_it_is_to_change(conformant: dict[str, Any], fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "talk", "changed"),
+    [(fault, "whole", names) for fault, names in CHANGED.items()]
+    + [(fault, "rules", names) for fault, names in BROKEN.items()],
+    ids=[*CHANGED, *BROKEN],
+)
+def test_fault_changes_what_it_is_to_change(fault: str, talk: str, changed: set[str]) -> None:
     """A fault of the API server shows in the answers that are about it, and nowhere else."""
-    answers = converse(fault)
-    assert {name for name, answer in answers.items() if answer != conformant[name]} == CHANGED[fault]
+    beside = load()[fault].beside
+    before = without(beside, talk)
+    answers = converse(*filter(None, (beside, fault)), requests=TALKS[talk])
+    assert {name for name, answer in answers.items() if answer != before[name]} == changed
 
 
 def test_every_fault_of_the_api_has_its_test() -> None:
     """No fault of the API server or of admission is without a test of what it does."""
     known = {fault.id for fault in load().values() if fault.component in {"API server", "admission"}}
-    assert known == set(CHANGED)
+    assert known == set(CHANGED) | set(BROKEN)
 
 
 def _volumes(answer: Any) -> Any:

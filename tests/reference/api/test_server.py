@@ -212,6 +212,18 @@ async def test_open_watch_does_not_hold_up_the_end() -> None:
         (f"{NAMESPACE}/configmaps", "Name Data Age"),
         (f"{NAMESPACE}/serviceaccounts", "Name Age"),
         ("/apis/coordination.k8s.io/v1/namespaces/n/leases", "Name Holder Age"),
+        ("/apis/apps/v1/deployments", "Name Ready Up-to-date Available Age Containers Images Selector"),
+        ("/apis/apps/v1/replicasets", "Name Desired Current Ready Age Containers Images Selector"),
+        ("/apis/apps/v1/statefulsets", "Name Ready Age Containers Images"),
+        (
+            "/apis/apps/v1/daemonsets",
+            "Name Desired Current Ready Up-to-date Available Node_Selector Age Containers Images Selector",
+        ),
+        ("/apis/batch/v1/jobs", "Name Status Completions Duration Age Containers Images Selector"),
+        (
+            "/apis/batch/v1/cronjobs",
+            "Name Schedule Timezone Suspend Active Last_Schedule Age Containers Images Selector",
+        ),
     ],
 )
 async def test_table_has_the_usual_columns(path: str, columns: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from fixtures.reference.api.store import AlreadyExists
 from fixtures.reference.cluster import SANDBOXED
+from fixtures.reference.node.node import SANDBOX_IMAGE
+from fixtures.reference.node.node_credentials import PLUGIN_FILE
 from fixtures.reference.node.settings import Settings
 from fixtures.registry.client import Access, Fault
 from images.oci.image import Artifact, ArtifactFile, Image, Index
@@ -571,6 +573,103 @@ async def private_image_that_is_present(bench: Bench) -> Any:
     secrets = give(bench, "a", (bench.host, "good", "word"))
     await see(bench, "first", listing(), image(reference), imagePullSecrets=secrets)
     return await see(bench, "second", reading("/vol/build.txt"), image(reference))
+
+
+@shows("knows-secrets-by-name")
+async def other_secret_with_the_same_credential(bench: Bench) -> Any:
+    """Other secret with the same credential, for an image that is there and that nobody may pull any more."""
+    reference = await pulled_and_revoked(bench)
+    secrets = give(bench, "b", (bench.host, "good", "word"))
+    return await see(bench, "second", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("forgets-changed-secrets")
+async def changed_secret(bench: Bench) -> Any:
+    """The secret that has pulled an image, with another credential since, when nobody may pull it any more."""
+    reference = await pulled_and_revoked(bench)
+    name = f"{bench.node.name}-a"
+    changed = pull_secret(name, (bench.host, "good", "other"))
+    bench.store.update("secrets", changed, expect_version=False)
+    return await see(
+        bench, "second", reading("/vol/build.txt"), image(reference), imagePullSecrets=[{"name": name}]
+    )
+
+
+async def pulled_and_revoked(bench: Bench) -> str:
+    """A private image that a Pod has pulled with the secret `a`, whose credential the registry refuses from then on."""
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "word"))
+    await see(bench, "first", listing(), image(reference), imagePullSecrets=secrets)
+    await revoke(bench)
+    return reference
+
+
+async def revoke(bench: Bench) -> None:
+    """Let nobody pull any more who could."""
+    access = Access(users={"else": "where"})
+    await asyncio.to_thread(bench.lab.registry.set_access, bench.repository("site"), access)
+
+
+@shows("verifies-preloaded-images")
+async def preloaded_image(bench: Bench) -> Any:
+    """Preloaded image."""
+    return await see(bench, "pod", reading("/vol/pause"), image(SANDBOX_IMAGE, "Never"))
+
+
+@shows("revocation-kills-pods")
+async def pod_on_a_revoked_credential(bench: Bench) -> Any:
+    """Pod on a revoked credential."""
+    reference = await private(bench, "site")
+    secrets = give(bench, "a", (bench.host, "good", "word"))
+    await held(bench, "first", image(reference), imagePullSecrets=secrets)
+    await revoke(bench)
+    await see(bench, "second", listing(), image(reference, "Always"), imagePullSecrets=secrets)
+    await asyncio.sleep(2.0)
+    return bench.pod("first")["status"]["phase"]
+
+
+@shows("ignores-unreadable-secrets")
+async def unreadable_secret(bench: Bench) -> Any:
+    """Unreadable secret beside a right one."""
+    reference = await private(bench, "site")
+    secret = pull_secret(f"{bench.node.name}-b")
+    auths = {"auths": {"other.example": {"auth": "%"}}}
+    secret["data"] = {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()}
+    bench.store.create("secrets", secret)
+    secrets = [
+        {"name": secret["metadata"]["name"]},
+        *give(bench, "a", (bench.host, "good", "word")),
+    ]
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference), imagePullSecrets=secrets)
+
+
+@shows("no-node-credentials-for-volumes")
+async def docker_configuration(bench: Bench) -> Any:
+    """Docker configuration of the kubelet."""
+    reference = await private(bench, "site")
+    auths = {bench.host: {"username": "good", "password": "word"}}
+    (bench.node.home / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference))
+
+
+@shows("no-credential-plugins-for-volumes")
+async def credential_plugin(bench: Bench) -> Any:
+    """Credential provider plugin."""
+    reference = await private(bench, "site")
+    auth = {bench.host: {"username": "good", "password": "word"}}
+    (bench.node.home / PLUGIN_FILE).write_text(json.dumps({"auth": auth}), encoding="utf-8")
+    return await see(bench, "pod", reading("/vol/build.txt"), image(reference))
+
+
+@shows("node-credentials-first")
+async def secret_beside_docker_configuration(bench: Bench) -> Any:
+    """Secret beside a docker configuration of the older kind."""
+    reference = await private(bench, "site")
+    auths = {bench.host: {"username": "node", "password": "no"}}
+    (bench.node.home / ".dockercfg").write_text(json.dumps(auths), encoding="utf-8")
+    secrets = give(bench, "a", (bench.host, "secret", "no"))
+    await see(bench, "pod", listing(), image(reference), imagePullSecrets=secrets)
+    return list(dict.fromkeys(user for user in await bench.users("site") if user))
 
 
 @shows("never-reveals-presence")

@@ -45,6 +45,8 @@ class Runtime:
         """An image that is there."""
         return self.present.get(name)
 
+    inspect = find
+
     async def pull(self, name: str, credential: Credential | None, *, role: str) -> Image:
         """Pull it."""
         del role

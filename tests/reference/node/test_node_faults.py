@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.reference.faults import load
 from fixtures.registry.client import RegistryControl
+from tests.reference.node import administration_scenarios  # noqa: F401 - for its scenarios
 from tests.reference.node.fault_scenarios import SCENARIOS
 from tests.reference.node.lab import play
 
@@ -62,6 +63,14 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "secrets-from-any-namespace": (REFUSED, "one"),
     "empty-authorization": (None, "basic"),
     "present-image-for-anyone": (REFUSED, "one"),
+    "knows-secrets-by-name": ("one", REFUSED),
+    "forgets-changed-secrets": ("one", REFUSED),
+    "verifies-preloaded-images": ("#!/bin/true\n", "ErrImageNeverPull"),
+    "revocation-kills-pods": ("Running", "Failed"),
+    "ignores-unreadable-secrets": ("illegal base64 data at input byte 0", "one"),
+    "no-node-credentials-for-volumes": ("one", REFUSED),
+    "no-credential-plugins-for-volumes": ("one", REFUSED),
+    "node-credentials-first": (["secret", "node"], ["node", "secret"]),
     "never-reveals-presence": (True, False),
     "credentials-in-messages": (False, True),
     "read-only-only-if-asked": ("EROFS", "ok"),
@@ -139,6 +148,19 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "artifacts-merged-by-config": ("one file", "two file"),
     "titles-escape": ("ENOENT", "text ../out"),
     "writable-artifact": ("EROFS", "ok"),
+    "kubelet-start-unmounts": ("one", "ENOENT"),
+    "restart-loses-mounts": ("one", NOT_CREATED),
+    "reboot-forgets-images": ("one", "gone"),
+    "mounts-leak": (0, 1),
+    "failed-sub-path-leaks-mount": (0, 1),
+    "static-pods-without-image-volumes": (True, False),
+    "static-pods-take-secrets": (False, True),
+    "collects-mounted-images": (True, False),
+    "keeps-mounted-images": (False, True),
+    "removal-unmounts": ("one", "ENOENT"),
+    "removal-unnoticed": ("ErrImageNeverPull", "one"),
+    "inspection-error-as-absence": ("ImageInspectError", "one"),
+    "shares-writable-layer": (False, True),
 }
 """By fault: what a right node shows, and what one with the fault does."""
 
@@ -159,7 +181,7 @@ def test_a_fault_is_seen_and_a_right_node_does_not_have_it(
     faults: list[str], registry: RegistryControl
 ) -> None:
     """Each fault changes what its scenario sees, from the documented behaviour to the one that it describes."""
-    seen = play("tests.reference.node.fault_scenarios:observe", registry, faults=faults)
+    seen = play("tests.reference.node.administration_scenarios:observe", registry, faults=faults)
     if seen.pop("ids") == "one":
         for fault in NEEDS_IDS:
             seen.pop(fault, None)
