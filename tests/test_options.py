@@ -44,6 +44,20 @@ def test_the_command_line_wins_over_the_environment(pytester: pytest.Pytester) -
     assert options.report == pytester.path / "here" / "x"
 
 
+def test_patience_is_a_number_of_seconds(pytester: pytest.Pytester) -> None:
+    """By option or variable; without either nobody is said to be patient."""
+    assert read(pytester, "--patience=330").patience == 330
+    assert read(pytester, IV_PATIENCE="2.5").patience == 2.5
+    assert read(pytester).patience is None
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
+def test_what_is_no_patience(pytester: pytest.Pytester, text: str) -> None:
+    """Anything else is a usage error that repeats it."""
+    with pytest.raises(pytest.UsageError, match=text):
+        read(pytester, f"--patience={text}")
+
+
 def test_a_kubeconfig_variable_names_no_cluster(pytester: pytest.Pytester) -> None:
     """KUBECONFIG alone chooses nothing here: whoever starts the run passes it on purpose."""
     assert read(pytester, KUBECONFIG="somewhere").kubeconfig is None

@@ -125,6 +125,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_worker(config):
         checks.connect(json.loads(config.workerinput["conformance"]))  # type: ignore[attr-defined]  # xdist adds it
         checks.worker = config.workerinput["workerid"]  # type: ignore[attr-defined]
+        checks.workers = config.workerinput["workercount"]  # type: ignore[attr-defined]
     elif not config.option.collectonly:
         controller = Controller(config, checks)
         config.stash[_CONTROLLER] = controller

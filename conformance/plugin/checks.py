@@ -23,6 +23,7 @@ from conformance.plugin.judge import judge
 from conformance.plugin.markers import (
     is_check,
     is_disruptive,
+    longest_first,
     mistakes,
     requirements_of,
     unknown_requirements,
@@ -77,6 +78,7 @@ class Checks:
         self.connection: Mapping[str, Any] = {}
         self.node_class = ""
         self.worker = ""
+        self.workers = 1
         self.whole = True
         self.allure_folder: Path | None = None
         self._allure: allure.Results | None = None
@@ -112,7 +114,7 @@ class Checks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Refuse checks that are written wrongly and ids that don't exist; leave what is selected, disruptive checks last."""
+        """Refuse checks that are written wrongly and ids that don't exist; leave what is selected: long checks first, disruptive ones last."""
         checks = [item for item in items if is_check(item, self.folder)]
         wrong = unknown_requirements(self.options.requirements, self.catalogue) + mistakes(
             checks, self.catalogue
@@ -125,6 +127,8 @@ class Checks:
             gone = set(left)
             items[:] = [item for item in items if item not in gone]
             config.hook.pytest_deselected(items=left)
+        if self.workers > 1:
+            items[:] = longest_first(items, self.workers)
         items.sort(key=lambda item: is_check(item, self.folder) and is_disruptive(item))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ NAME = "verifies"
 _HELP = f"{NAME}(*ids): the requirements of the catalogue that the check verifies"
 DISRUPTIVE = "disruptive"
 _DISRUPTIVE_HELP = f"{DISRUPTIVE}: disturbs the whole node, so it runs after all other checks, and alone"
+TAKES = "takes"
+_TAKES_HELP = f"{TAKES}(seconds): about how long the check takes on a real node, where that is long; the longest begin first"
 
 # A skip is never a pass, an expected failure is the list of known defects, and a subtest has no verdict of
 # its own.
@@ -34,8 +36,25 @@ def verifies(*requirements: str) -> pytest.MarkDecorator:
 
 def declare(config: pytest.Config) -> None:
     """Make the markers known to pytest."""
-    for text in (_HELP, _DISRUPTIVE_HELP):
+    for text in (_HELP, _DISRUPTIVE_HELP, _TAKES_HELP):
         config.addinivalue_line("markers", text)
+
+
+def seconds_of(item: pytest.Item) -> float:
+    """About how long a check takes; 0 where it says nothing."""
+    mark = item.get_closest_marker(TAKES)
+    return float(mark.args[0]) if mark else 0.0
+
+
+def longest_first(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The checks in the order in which so many workers should begin them: the longest first, each on a worker of its own.
+
+    What waits long costs a run nothing as long as others run beside it. xdist gives each worker one check, and then each a second one,
+    which waits until the first is done: so after the longest ones come as many that don't take long.
+    """
+    long = sorted((item for item in items if seconds_of(item)), key=seconds_of, reverse=True)
+    short = [item for item in items if not seconds_of(item)]
+    return [*long[:workers], *short[:workers], *long[workers:], *short[workers:]]
 
 
 def requirements_of(item: pytest.Item) -> tuple[str, ...]:

@@ -79,6 +79,13 @@ def test_field_is_refused() -> None:
     assert lack == refused(f"the API server does not know image volumes: {message}")
 
 
+def test_field_is_not_admitted() -> None:
+    """Where Pod Security knows no such volume (1.31, 1.32) the target refuses image volumes in its own words."""
+    message = 'violates PodSecurity: restricted volume types (volume "volume" uses restricted volume type "unknown")'
+    lack = api_lack(status(403, "Forbidden", message))
+    assert lack == refused(f"Pod Security does not admit image volumes: {message}")
+
+
 @pytest.mark.parametrize(
     "response",
     [
@@ -324,6 +331,25 @@ def test_sub_path_is_refused(flight: Flight) -> None:
     assert flight.fly() == Sighting(
         lacks={"sub-path": refused("CreateContainerError: subpath not supported")}
     )
+
+
+@pytest.mark.parametrize("admitted", [True, False])
+def test_api_server_refuses_sub_paths(flight: Flight, *, admitted: bool) -> None:
+    """The API of 1.31 and 1.32 lacks subPaths alone, as one Pod without them shows; or volumes, where that is not admitted either."""
+    create = flight.api.answers["POST", PODS]
+    text = 'spec.containers[1].volumeMounts[0].subPath: Invalid value: "site": not allowed in image volume sources'
+    level = 'uses restricted volume type "unknown"'
+
+    def alpha(body: Json) -> Response:
+        if any("subPath" in mount for one in body["spec"]["containers"] for mount in one["volumeMounts"]):
+            return status(422, "Invalid", text)
+        return create(body) if admitted else status(403, "Forbidden", level)
+
+    flight.api.answers["POST", PODS] = alpha
+    flight.logs_are(entries(flight.image), entries(flight.image))
+    lacks = flight.fly().lacks
+    assert set(lacks) == ({"sub-path"} if admitted else {"mount", "sub-path"})
+    assert (text if admitted else level) in lacks["sub-path"]["text"]
 
 
 @pytest.mark.parametrize("reason", PULL_REASONS)

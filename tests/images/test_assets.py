@@ -14,8 +14,8 @@ import pytest
 from images import artifact, empty, hostile, layered, oddities, platforms, scale, site, subpaths
 from images.assets import ASSETS
 from images.oci.image import Image, Index, Reference
-from images.oci.layer import MTIME
-from images.oci.merge import UndefinedTreeError
+from images.oci.layer import MTIME, Layer
+from images.oci.merge import UndefinedTreeError, merged
 from images.tree import Tree
 
 BUILDERS: dict[str, Callable[[str], Reference]] = {
@@ -328,6 +328,38 @@ def test_scale_is_as_large_as_asked() -> None:
     assert len([path for path in tree if path.endswith(".txt") and path.startswith("files/")]) == 2005
     assert max(path.count("/") for path in tree) == 64
     assert tree["large/file.bin"].size == (1 << 20) + 1
+
+
+def test_a_crowd_is_the_layer_of_its_members() -> None:
+    """What is written fast is byte for byte what the plain layer would be, and its summary that of the tree."""
+    fields = ("type", "mode", "size", "sha256", "mtime")
+    crowd = scale.Crowd(1002, "build")
+    plain = Layer(list(crowd.members))
+    assert crowd.digest == plain.digest
+    assert crowd.summary(*fields) == merged([plain]).summary(*fields)
+    assert len(merged([plain])) == len(crowd.members) == 1004
+
+
+def test_a_large_file_travels_small() -> None:
+    """A sparse file's layer is a thousandth of it, unpacks to the file, and two builds differ."""
+    image = scale.large("1", size=(32 << 20) + 5)
+    assert image.layers[0].size < 64 << 10
+    with tarfile.open(fileobj=io.BytesIO(image.layers[0].data)) as archive:
+        member = archive.extractfile("file.bin")
+        assert member is not None
+        assert hashlib.sha256(member.read()).hexdigest() == image.tree["file.bin"].sha256
+    assert scale.large("2", size=(32 << 20) + 5).digest != image.digest
+
+
+def test_names_and_stacks_are_as_long_as_promised() -> None:
+    """Names of 255 bytes, 64 levels, a path beyond a ustar header's 255 bytes; as many layers as asked for, the last one's file on top."""
+    names = list(scale.names().tree)
+    assert max(len(part.encode()) for name in names for part in name.split("/")) == scale.LONGEST
+    assert max(name.count("/") for name in names) == scale.DEPTH
+    assert max(len(name.encode()) for name in names) > 1900
+    stacked = scale.stacked("1", layers=7)
+    assert len(stacked.layers) == 7
+    assert stacked.tree["common"].sha256 == digest("layer 6\n")
 
 
 @pytest.mark.parametrize("name", ASSETS)

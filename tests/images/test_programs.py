@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import struct
@@ -54,6 +55,23 @@ def test_effective_user_follows_the_setuid_bit(tmp_path: Path) -> None:
     assert subprocess.run([path], user=1000, capture_output=True, check=True).stdout == b"root\n"
 
 
+@runnable
+def test_attribute_prints_a_value_or_ends_with_the_errno(tmp_path: Path) -> None:
+    """The program prints the attribute's bytes; for one that isn't there it prints nothing and ends with ENODATA."""
+    file = tmp_path / "file"
+    file.touch()
+    try:
+        os.setxattr(file, "user.comment", b"kept")
+    except OSError as error:
+        pytest.skip(f"this file system has no user attributes: {error.strerror}")
+    seen = []
+    for name in ("user.comment", "user.absent"):
+        program = written(tmp_path, programs.attribute(str(ARCHITECTURE), str(file), name))
+        done = subprocess.run([program], capture_output=True, check=False)
+        seen.append((done.returncode, done.stdout))
+    assert seen == [(0, b"kept"), (errno.ENODATA, b"")]
+
+
 @pytest.mark.parametrize(("architecture", "machine"), [("amd64", 62), ("arm64", 183)])
 def test_programs_are_of_their_machine(architecture: str, machine: int) -> None:
     """The ELF header names the machine, the program is static and small."""
@@ -72,6 +90,11 @@ def test_arm64_instructions() -> None:
     assert (
         programs.effective_user("arm64")[120:].hex()
         == "e81580d2010000d441010010400000b421010030200080d2a20080d2080880d2010000d4000080d2a80b80d2010000d4726f6f740a757365720a"
+    )
+    assert (
+        programs.attribute("arm64", "/p", "n")[120:].hex()
+        == "ff0308d16002001041020070e2030091034080d2280180d2010000d41f0000f12d010054e20300aae1030091200080d2080880d2010000d4"
+        "000080d2a80b80d2010000d4e00300cba80b80d2010000d42f70006e00"
     )
 
 

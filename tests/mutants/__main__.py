@@ -60,10 +60,10 @@ SAMPLE = (
 """The mutants that are run when none is named."""
 
 
-def run(fault: str, folder: Path, *, workers: int) -> dict[str, Any]:
+def run(faults: Sequence[str], folder: Path, *, workers: int) -> dict[str, Any]:
     """Run the suite against a mutant (or the conformant reference: no fault) and return its report. SystemExit if there is none."""
-    cluster = f"reference:{fault}" if fault else "reference"
-    report = folder / (fault or "conformant")
+    cluster = f"reference:{','.join(faults)}" if faults else "reference"
+    report = folder / ("+".join(faults) or "conformant")
     command = [
         sys.executable,
         "-m",
@@ -77,7 +77,7 @@ def run(fault: str, folder: Path, *, workers: int) -> dict[str, Any]:
     file = report / "conformance.json"
     if done.returncode not in (0, 1, 10) or not file.is_file():
         raise SystemExit(
-            f"the run with {fault or 'no fault'} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            f"the run with {', '.join(faults) or 'no fault'} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
     found: dict[str, Any] = json.loads(file.read_text())
     return found
@@ -107,11 +107,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     demanded = catalogue.load()
     started = time.monotonic()
-    conformant = run("", folder, workers=options.workers)
-    print(f"the reference itself: {conformant['result']['sentence']}", flush=True)
+    without: dict[str, dict[str, Any]] = {}
+    for beside in ("", *sorted({known[fault].beside for fault in chosen} - {""})):
+        without[beside] = run([beside] if beside else [], folder, workers=options.workers)
+        print(
+            f"the reference itself{beside and f', {beside}'}: {without[beside]['result']['sentence']}",
+            flush=True,
+        )
 
     def judged(fault: str) -> Outcome:
-        outcome = compare(fault, run(fault, folder, workers=options.workers), conformant, demanded)
+        beside = known[fault].beside
+        report = run([*filter(None, [beside]), fault], folder, workers=options.workers)
+        outcome = compare(fault, report, without[beside], demanded)
         print("\n".join(as_lines([outcome])[:-2]), flush=True)
         return outcome
 

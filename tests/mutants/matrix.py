@@ -53,7 +53,7 @@ def compare(fault: str, mutant: Json, conformant: Json, catalogue: Catalogue) ->
     judged = {one for one, verdict in before.items() if verdict in JUDGED}
     named = {one for one in catalogue.hit_by(fault) if one in judged or after.get(one) == "fail"}
     changed = {one for one, value in recorded(mutant).items() if value != recorded(conformant).get(one)}
-    failed = {one for one, verdict in after.items() if verdict == "fail"}
+    failed = {one for one, verdict in after.items() if verdict == "fail" != before.get(one)}
     dead = failed | {one for one in named if after.get(one) == "unsupported"} | changed
 
     def ordered(ids: Collection[str]) -> tuple[str, ...]:

@@ -249,6 +249,7 @@ BROKEN = {
     "always-pull-images-skips-volumes": {
         "mounted",
         "name with dots",
+        "reference unparsable",
         "restricted",
         "status",
         "stored",

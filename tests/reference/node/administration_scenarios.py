@@ -33,8 +33,8 @@ PATIENCE = 3.0  # seconds
 
 
 async def shown(bench: Bench, pod: Json) -> Any:
-    """Why the Pod's container waits, or what it shows."""
-    return reasons(pod).get("main") or await bench.ask("pod", TEXT)
+    """`waits` where the Pod's container does, be it in back-off by now; else what it shows."""
+    return "waits" if "main" in reasons(pod) else await bench.ask("pod", TEXT)
 
 
 def mounted(bench: Bench) -> list[str]:

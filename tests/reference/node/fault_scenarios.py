@@ -16,8 +16,11 @@ from fixtures.reference.node.node import SANDBOX_IMAGE
 from fixtures.reference.node.node_credentials import PLUGIN_FILE
 from fixtures.reference.node.settings import Settings
 from fixtures.registry.client import Access, Fault
+from images import hostile
+from images.oci.content import Noise
 from images.oci.image import Artifact, ArtifactFile, Image, Index
-from images.oci.layer import Layer, directory, file, opaque, symlink, whiteout
+from images.oci.layer import Layer, device, directory, file, hardlink, opaque, symlink, whiteout
+from images.scale import Crowd
 from tests.reference.node.lab import (
     HOLD,
     Bench,
@@ -29,6 +32,7 @@ from tests.reference.node.lab import (
     mount,
     reading,
     reasons,
+    statuses,
     trying,
 )
 
@@ -36,9 +40,11 @@ Json = dict[str, Any]
 Scenario = Callable[[Bench], Awaitable[Any]]
 
 SCENARIOS: dict[str, Scenario] = {}
-SETTINGS = Settings(image_back_off=(1.0, 30.0), retry=1.0)
+SETTINGS = Settings(image_back_off=(1.0, 30.0), retry=1.0, pull_silence=3.0)
 AT_ONCE = 8
 OTHER = 12345
+HALF = 1 << 19
+LARGE = Layer([file("large", Noise(2 * HALF, "large"))], compression="none")
 
 
 async def observe(lab: Lab, faults: Sequence[str]) -> dict[str, Any]:
@@ -292,6 +298,57 @@ async def idle_pod(bench: Bench) -> Any:
     return len(await bench.requests("site", method="HEAD")) > 1
 
 
+async def asked_at_once(bench: Bench, names: Sequence[str]) -> int:
+    """How many of these repositories, whose registry does not answer, are asked: a moment is left to those that follow the first."""
+
+    async def asked() -> int:
+        return sum([bool(await bench.requests(name)) for name in names])
+
+    while not await asked():
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.4)
+    return await asked()
+
+
+@shows("volumes-side-by-side")
+async def two_volumes_of_one_pod(bench: Bench) -> Any:
+    """Two volumes of one Pod."""
+    names = ("one", "two")
+    volumes = [image(await broken(bench, name, stall_before=True), name=name) for name in names]
+    await bench.create("pod", volumes, [container(HOLD, mount(volume="one"))])
+    return await asked_at_once(bench, names)
+
+
+@shows("volumes-jump-the-queue")
+async def two_pods_at_once(bench: Bench) -> Any:
+    """Two Pods at once, and whether the kubelet says that it pulls one image after the other."""
+    names = ("one", "two")
+    for name in names:
+        await bench.create(
+            name, [image(await broken(bench, name, stall_before=True))], [container(HOLD, mount())]
+        )
+    return [bench.node.settings.configz()["serializeImagePulls"], await asked_at_once(bench, names)]
+
+
+@shows("volumes-bypass-throttle")
+async def more_volumes_than_the_burst(bench: Bench) -> Any:
+    """More volumes than registryBurst, and what the kubelet says of its rate."""
+    volumes = [image(bench.reference("absent", f"v{number}"), name=f"v{number}") for number in range(15)]
+    await bench.create("pod", volumes, [container(HOLD, mount(volume="v0"))])
+    await bench.settled("pod")
+    return [bench.node.settings.configz()["registryPullQPS"], len(set(await bench.requests("absent")))]
+
+
+@shows("pulls-in-last-sync")
+async def synced_when_over(bench: Bench) -> Any:
+    """A Pod that is over."""
+    reference = await bench.push("site", site())
+    await bench.run("pod", [image(reference, "Always")])
+    bench.relabel("pod", "x")
+    await asyncio.sleep(0.3)
+    return len(await bench.requests("site", method="HEAD")) > 1
+
+
 # --- updates
 
 
@@ -437,6 +494,16 @@ async def events_of_failed_volume(bench: Bench) -> Any:
     """Events of failed volume."""
     await see(bench, "pod", listing(), image(bench.reference("absent")))
     return "Failed Error: ErrImagePull @spec.containers{main}" in bench.events("pod")
+
+
+@shows("reason-on-first-container-only")
+async def two_containers_of_a_failing_volume(bench: Bench) -> Any:
+    """Two containers that mount a volume that cannot be had."""
+    both = [container(HOLD, mount(), name=name) for name in ("first", "second")]
+    await bench.create("pod", [image(bench.reference("absent"))], both)
+    await bench.until(lambda: reasons(bench.pod("pod")), "a container to wait")
+    await asyncio.sleep(0.3)
+    return reasons(bench.pod("pod"))
 
 
 @shows("pulls-after-deletion")
@@ -630,7 +697,8 @@ async def pod_on_a_revoked_credential(bench: Bench) -> Any:
 
 @shows("ignores-unreadable-secrets")
 async def unreadable_secret(bench: Bench) -> Any:
-    """Unreadable secret beside a right one."""
+    """Unreadable secret beside a right one. (The first Pod brings the container's image: the fault is about volumes only.)"""
+    await see(bench, "first", listing(), image(await bench.push("other", site())))
     reference = await private(bench, "site")
     secret = pull_secret(f"{bench.node.name}-b")
     auths = {"auths": {"other.example": {"auth": "%"}}}
@@ -1075,6 +1143,49 @@ async def layer_of_two_pods(bench: Bench) -> Any:
     return (await bench.requests("both", "blob")).count(SHARED.digest) > 1
 
 
+@shows("pulls-not-joined")
+async def layer_of_two_pulls_at_once(bench: Bench) -> Any:
+    """A layer that two Pods want before it has come."""
+    reference = await bench.push("both", Image([SHARED]))
+    held_back = Fault(
+        repository=bench.repository("both"), kinds=("blob",), references=(SHARED.digest,), stall_before=True
+    )
+    await asyncio.to_thread(bench.lab.registry.add_fault, held_back)
+    for number in ("1", "2"):
+        await bench.create(number, [image(reference)], [container(listing(), mount())])
+    while SHARED.digest not in await bench.requests("both", "blob"):
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.4)
+    found = (await bench.requests("both", "blob")).count(SHARED.digest)
+    await asyncio.to_thread(bench.lab.registry.heal, bench.repository("both"))
+    return found
+
+
+@shows("no-pull-timeout")
+async def stalled_layer(bench: Bench) -> Any:
+    """A layer of which half comes, and no more."""
+    reference = await bench.push("large", Image([LARGE]))
+    stall = Fault(repository=bench.repository("large"), stall_after_bytes=HALF)
+    await asyncio.to_thread(bench.lab.registry.add_fault, stall)
+    await bench.create("pod", [image(reference)], [container(listing(), mount())])
+    await asyncio.sleep(1.5 * SETTINGS.pull_silence)
+    return bool(reasons(bench.pod("pod")))
+
+
+@shows("keeps-partial-blobs")
+async def interrupted_layer(bench: Bench) -> Any:
+    """A layer in the middle of which the connection breaks, once."""
+    reference = await bench.push("large", Image([LARGE]))
+    reset = Fault(repository=bench.repository("large"), reset_after_bytes=HALF, count=1)
+    await asyncio.to_thread(bench.lab.registry.add_fault, reset)
+    size = "import os; print(os.stat('/vol/large').st_size)"
+    await bench.create("pod", [image(reference)], [container(size, mount())])
+    await bench.until(
+        lambda: bench.pod("pod").get("status", {}).get("phase") == "Succeeded", "the Pod to end"
+    )
+    return (await bench.said("pod")) == 2 * HALF
+
+
 @shows("downloads-again")
 async def layer_of_two_pulls(bench: Bench) -> Any:
     """Layer of two pulls."""
@@ -1147,6 +1258,142 @@ async def write_to_an_artifact(bench: Bench) -> Any:
     """Write to an artifact."""
     reference = await bench.push("artifact", artifact("file"))
     return await see(bench, "pod", trying("open('/vol/file', 'a').close()"), image(reference))
+
+
+# --- inodes, attributes, devices, escapes
+
+
+@shows("hard-links-copied")
+async def two_names(bench: Bench) -> Any:
+    """Two names."""
+    code = "import os; print(os.stat('/vol/two').st_nlink)"
+    return await merged(bench, [Layer([file("one"), hardlink("two", "one")])], code)
+
+
+@shows("special-bits-dropped")
+async def setuid_bit(bench: Bench) -> Any:
+    """Setuid bit."""
+    code = "import json, os; print(json.dumps(oct(os.stat('/vol/file').st_mode)))"
+    return await merged(bench, [Layer([file("file", mode=0o4755)])], code)
+
+
+@shows("xattrs-dropped")
+async def user_attribute(bench: Bench) -> Any:
+    """User attribute."""
+    code = "import json, os; print(json.dumps(os.listxattr('/vol/file')))"
+    return await merged(bench, [Layer([file("file", xattrs={"user.comment": b"kept"})])], code)
+
+
+@shows("refuses-devices")
+async def device_in_a_layer(bench: Bench) -> Any:
+    """Device in a layer."""
+    layers = [Layer([device("null", "character device", 1, 3), file("file", "text")])]
+    return await merged(bench, layers, reading("/vol/file"))
+
+
+@shows("devices-allowed")
+async def flags_of_the_mount(bench: Bench) -> Any:
+    """Flags of the mount."""
+    code = "import os, json; print(json.dumps(bool(os.statvfs('/vol').f_flag & os.ST_NODEV)))"
+    return await merged(bench, [Layer([file("file")])], code)
+
+
+@shows("refuses-empty-layers")
+async def empty_layer(bench: Bench) -> Any:
+    """Empty layer."""
+    return await merged(bench, [Layer([file("file", "text")]), Layer([])], reading("/vol/file"))
+
+
+@shows("limits-entries")
+async def crowd(bench: Bench) -> Any:
+    """Crowd."""
+    code = "import os, json; print(json.dumps(len(os.listdir('/vol'))))"
+    return await merged(bench, [Crowd(10_000, "crowd")], code)
+
+
+@shows("unpack-escapes")
+async def layer_that_aims_at_a_pod(bench: Bench) -> Any:
+    """Layer that aims at a Pod's emptyDir; what is in that in the end."""
+    scratch = {"name": "scratch", "emptyDir": {}}
+    there = mount("/scratch", volume="scratch")
+    await held(bench, "holder", image(await bench.push("site", site())), scratch, mounts=[mount(), there])
+    point = "[line.split()[3] for line in open('/proc/self/mountinfo') if line.split()[4] == '/scratch']"
+    (target,) = await bench.ask("holder", f"import json; print(json.dumps({point}))")
+    for way in ("symlink", "parent"):
+        aimed = hostile.image("1", way=way, target=target.lstrip("/"))
+        await see(bench, way, "print(1)", image(await bench.push(way, aimed)))
+    return await bench.ask("holder", listing("/scratch"))
+
+
+@shows("corrupt-blobs-accepted")
+async def wrong_byte(bench: Bench) -> Any:
+    """Wrong byte."""
+    contents = Image([Layer([file("file", b"x" * 9000)], compression="none")])
+    reference = await bench.push("wrong", contents)
+    fault = Fault(repository=bench.repository("wrong"), references=(contents.layers[0].digest,), corrupt=True)
+    await asyncio.to_thread(bench.lab.registry.add_fault, fault)
+    code = "print(1)"
+    return await see(bench, "pod", code, image(reference))
+
+
+@shows("config-of-volume-applied")
+async def environment_of_the_volume(bench: Bench) -> Any:
+    """Environment of the volume."""
+    code = "import json, os; print(json.dumps(os.environ.get('OF_THE_VOLUME')))"
+    contents = Image([Layer([file("file")])], config={"Env": ["OF_THE_VOLUME=1"]})
+    return await see(bench, "pod", code, image(await bench.push("config", contents)))
+
+
+@shows("helper-container")
+async def containers_of_the_status(bench: Bench) -> Any:
+    """Containers of the status."""
+    pod = await held(bench, "pod", image(await bench.push("site", site())))
+    return sorted(statuses(pod))
+
+
+@shows("mounts-over-files")
+async def mount_over_a_file(bench: Bench) -> Any:
+    """Mount over a file."""
+    own = await bench.push("own", Image([Layer([file("of/the/image", "text")])]))
+    one = container("print(1)", mount("/of/the/image"), image=own)
+    await bench.create("pod", [image(await bench.push("site", site()))], [one])
+    pod = await bench.finished("pod")
+    return statuses(pod)["main"]["state"]["terminated"]["reason"]
+
+
+@shows("recursive-read-only-ignored")
+async def recursive_read_only(bench: Bench) -> Any:
+    """Recursive read-only."""
+    asked = mount(readOnly=True, recursiveReadOnly="Enabled")
+    pod = await held(bench, "pod", image(await bench.push("site", site())), mounts=[asked])
+    return next(
+        one["recursiveReadOnly"] for one in statuses(pod)["main"]["volumeMounts"] if one["name"] == "volume"
+    )
+
+
+@shows("refuses-propagation")
+async def propagation_from_the_host(bench: Bench) -> Any:
+    """Propagation from the host."""
+    reference = await bench.push("site", site())
+    one = container(reading("/vol/build.txt"), mount(mountPropagation="HostToContainer"))
+    await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
+
+
+@shows("runtime-directories-mounted")
+async def mounts_of_layers(bench: Bench) -> Any:
+    """Mounts of layers."""
+    code = "print(sum('/layers/' in line.split()[4] for line in open('/proc/self/mountinfo')))"
+    return await merged(bench, [Layer([file("file")])], code)
+
+
+@shows("no-new-privileges-ignored")
+async def no_new_privileges(bench: Bench) -> Any:
+    """No new privileges."""
+    code = "print([line.split()[1] for line in open('/proc/self/status') if 'NoNewPrivs' in line][0])"
+    reference = await bench.push("site", site())
+    one = container(code, mount(), securityContext={"allowPrivilegeEscalation": False})
+    await bench.create("pod", [image(reference)], [one])
 
 
 # --- what is told: status, metrics, statistics

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
 import tarfile
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures.reference.node.stack import Stack
 from fixtures.reference.node.unpack import Manner, UnpackError, unpack
-from images.oci.layer import Layer, Member, directory, fifo, file, hardlink, opaque, symlink, whiteout
+from images import hostile
+from images.oci.content import Sparse
+from images.oci.layer import Layer, Member, device, directory, fifo, file, hardlink, opaque, symlink, whiteout
 
 HERE = Manner(owners=False)
 
@@ -194,3 +199,65 @@ def test_a_cut_tar_is_an_error(layers: Layers) -> None:
     tar = Layer([file("big", b"x" * 5000)], compression="none").data
     with pytest.raises(UnpackError):
         layers.add_tar(tar[:3000])
+
+
+# --- size, holes, faults
+
+
+def test_zeros_of_a_large_file_become_holes(layers: Layers) -> None:
+    """A file that is mostly zeros has its size and bytes and takes next to no room."""
+    content = Sparse(8 << 20, "build")
+    place = layers.add(file("large", content))
+    status = (place / "large").stat()
+    assert hashlib.sha256((place / "large").read_bytes()).hexdigest() == content.sha256
+    assert (status.st_size, status.st_blocks * 512 < 3 << 20) == (8 << 20, True)
+
+
+def test_a_directory_that_gives_way_is_not_remembered(layers: Layers) -> None:
+    """A name that was a directory with entries and becomes a file, and a directory again, holds what came last."""
+    place = layers.add(
+        file("thing/old"), directory("elsewhere"), symlink("thing", "elsewhere"), file("thing/new")
+    )
+    assert sorted(path.name for path in (place / "elsewhere").iterdir()) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("manner", "members", "text"),
+    [
+        (Manner(owners=False, devices=False), [device("null", "character device", 1, 3)], "mknod null"),
+        (Manner(owners=False, nothing=False), [], "unexpected EOF"),
+        (Manner(owners=False, most_entries=2), [file("1"), file("2"), file("3")], "more than 2 entries"),
+    ],
+)
+def test_what_faults_refuse(layers: Layers, manner: Manner, members: list[Member], text: str) -> None:
+    """Device nodes, layers of nothing and too many entries are refused where a fault says so."""
+    with pytest.raises(UnpackError, match=text):
+        layers.add(*members, manner=manner)
+
+
+def test_copies_in_place_of_hard_links(layers: Layers) -> None:
+    """The fault makes an inode of each name, with the same content."""
+    place = layers.add(file("one", "text"), hardlink("two", "one"), manner=replace(HERE, share_inodes=False))
+    assert (place / "two").read_text() == "text"
+    assert (place / "two").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("way", hostile.WAYS)
+@pytest.mark.parametrize("careless", [False, True], ids=["right", "fault"])
+def test_layers_stay_inside_but_for_a_fault(tmp_path: Path, way: hostile.Way, *, careless: bool) -> None:
+    """No way leads out of the layer's directory; with the fault every one does, and no further than the node's root."""
+    node = tmp_path / "node"
+    target = node / "aim"
+    target.mkdir(parents=True)
+    canary = target / hostile.CANARY
+    if way in ("hard link", "whiteout", "whiteout through symlink"):
+        canary.write_text("the node's")
+    layers = Layers(node)
+    image = hostile.image(way=way, target="aim")
+    manner = replace(HERE, node=os.fsencode(node)) if careless else HERE
+    before = (canary.exists(), canary.exists() and canary.stat().st_nlink)
+    with suppress(UnpackError):
+        layers.add_tar(b"".join(image.layers[0].tar()), manner)
+    after = (canary.exists(), canary.exists() and canary.stat().st_nlink)
+    assert (before == after) is not careless
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["node"]

@@ -92,3 +92,18 @@ def test_usage_counts_what_is_on_disk(tmp_path: Path) -> None:
     (tmp_path / "folder/file").write_bytes(bytes(100_000))
     assert usage(tmp_path) >= 100_000
     assert usage(tmp_path / "absent") == 0
+
+
+def test_what_tells_of_the_pod_is_kept_up_to_date(tmp_path: Path, store: Store) -> None:
+    """A downwardAPI volume shows the annotations as they are at each sync."""
+    item = {"path": "annotations", "fieldRef": {"fieldPath": "metadata.annotations"}}
+    metadata = {"name": "pod", "namespace": "ns", "uid": "u", "annotations": {"a": "1"}}
+    volumes = [{"name": "about", "downwardAPI": {"items": [item]}}]
+    provided = PodVolumes(tmp_path, store, owners=False)
+    seen = []
+    for value in ("1", "1", "2"):
+        metadata["annotations"] = {"a": value}
+        provided.prepare({"metadata": metadata, "spec": {"containers": [], "volumes": volumes}}, AROUND)
+        seen.append((provided.path("about") / "annotations").read_text())
+    assert seen == ['a="1"', 'a="1"', 'a="2"']
+    assert [path.name for path in provided.path("about").iterdir()] == ["annotations"]
