@@ -481,6 +481,18 @@ async def phase_of_failed_pull(bench: Bench) -> Any:
     return bench.pod("pod")["status"]["phase"]
 
 
+@shows("volume-keeps-pod-running")
+async def phase_of_an_ended_pod(bench: Bench) -> Any:
+    """Phase of an ended Pod."""
+    await bench.create("pod", [image(await bench.push("site", site()))], [container("print(1)", mount())])
+
+    def ended() -> str | None:
+        state = statuses(bench.pod("pod")).get("main", {}).get("state", {})
+        return bench.pod("pod")["status"]["phase"] if "terminated" in state else None
+
+    return await bench.until(ended, "the container to end")
+
+
 @shows("failed-volume-blocks-all-containers")
 async def container_beside(bench: Bench) -> Any:
     """Container beside."""

@@ -96,6 +96,7 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
     "empty-directory": (8, 0),
     "silent-without-support": (8, 0),
     "no-exec": (False, True),
+    "volume-keeps-pod-running": ("Succeeded", "Running"),
     "mounts-at-parent": (0, 1),
     "sub-path-ignored": (["old.html"], ROOT),
     "sub-path-leaks-root": (["old.html"], sorted([*ROOT, "old.html"])),
