@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.credentials import Credentials, pull_secrets
@@ -147,6 +149,7 @@ def noise(repositories: Repositories, build: str, size: int) -> Asset:
 
 
 @verifies("CMP-04")
+@pytest.mark.takes(40)
 def test_copy_is_charged_and_volume_not(
     pods: Pods, repositories: Repositories, build: str, kubelet: Kubelet
 ) -> None:

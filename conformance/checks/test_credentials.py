@@ -366,6 +366,7 @@ def test_secret_that_cannot_be_decoded(
 
 
 @verifies("AUTH-17")
+@pytest.mark.takes(15)
 def test_corrected_secret_heals_the_pod(
     pods: Pods, credentials: Credentials, private: Asset, alice: User, mallory: User
 ) -> None:

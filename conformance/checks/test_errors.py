@@ -83,6 +83,7 @@ def test_unparsable_reference(pods: Pods, reference: str) -> None:
 
 
 @verifies("ERR-02")
+@pytest.mark.takes(15)
 @pytest.mark.parametrize("missing", ["tag", "repository"])
 def test_unknown_image(pods: Pods, repositories: Repositories, site: Asset, missing: str) -> None:
     """Given a tag or a repository that the registry doesn't know, when a Pod mounts it, then its container waits with ErrImagePull, then
@@ -176,6 +177,7 @@ def time_for_giving_up(
 
 
 @verifies("ERR-07")
+@pytest.mark.takes(25)
 def test_stalled_transfer(
     pods: Pods,
     repositories: Repositories,
@@ -227,6 +229,7 @@ def attempts(requests: Requests) -> list[float]:
 
 
 @verifies("ERR-08")
+@pytest.mark.takes(40)
 def test_failed_pulls_are_retried_ever_more_slowly(pods: Pods, repositories: Repositories) -> None:
     """Given an image that cannot be pulled, when the kubelet tries again, then it waits 10 seconds at least, the next time longer, and says
     BackOff meanwhile; and a second Pod with the same image does not wait for the first one's back-off.
@@ -253,6 +256,7 @@ def test_failed_pulls_are_retried_ever_more_slowly(pods: Pods, repositories: Rep
 
 
 @verifies("ERR-09")
+@pytest.mark.takes(15)
 def test_pod_starts_when_the_registry_heals(pods: Pods, site: Asset) -> None:
     """Given a Pod whose image could not be pulled, when the registry is well again, then the same Pod starts by itself."""
     site.repository.misbehave(status=404)
@@ -266,6 +270,7 @@ def test_pod_starts_when_the_registry_heals(pods: Pods, site: Asset) -> None:
 
 
 @verifies("ERR-10")
+@pytest.mark.takes(15)
 @pytest.mark.parametrize("restart_policy", ["Always", "OnFailure", "Never"])
 def test_failed_pull_leaves_the_pod_pending(
     pods: Pods, repositories: Repositories, restart_policy: str
@@ -332,6 +337,7 @@ def doing(pod_: Pod, name: str) -> str:
 
 
 @verifies("ERR-13")
+@pytest.mark.takes(13)
 def test_init_containers_of_the_pod(pods: Pods, repositories: Repositories, observe: Observe) -> None:
     """Given a volume that cannot be pulled, when a Pod's main container mounts it, and in another Pod the init container, then what the init
     container and the main one do is recorded.
@@ -553,6 +559,7 @@ def test_mount_over_a_file(pods: Pods, site: Asset) -> None:
 
 
 @verifies("ERR-22")
+@pytest.mark.takes(30)
 def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> None:
     """Given two Pods that back off, each from a repository of its own, when one of them is deleted, then it is gone promptly, and by the
     time at which the other one tries again, nobody has asked for the first one's image.
@@ -569,6 +576,7 @@ def test_deleted_pod_stops_pulling(pods: Pods, repositories: Repositories) -> No
 
 
 @verifies("ERR-23")
+@pytest.mark.takes(12)
 def test_interrupted_transfer_ends_in_intact_content(
     pods: Pods, repositories: Repositories, build: str
 ) -> None:

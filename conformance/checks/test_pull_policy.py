@@ -468,6 +468,7 @@ def volumes_beyond(rate: float, burst: int) -> int:
 
 
 @verifies("PULL-17")
+@pytest.mark.takes(13)
 def test_pulls_count_against_the_rate_limit(
     pods: Pods, site: Asset, kubelet_configuration: KubeletConfiguration
 ) -> None:

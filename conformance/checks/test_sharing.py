@@ -6,6 +6,8 @@ import math
 import re
 import time
 
+import pytest
+
 from conformance.control import control
 from conformance.plugin import verifies
 from fixtures.errors import Inconclusive, Lacking, TimedOut
@@ -148,6 +150,7 @@ class ImageFileSystem:
 
 
 @verifies("SHARE-03")
+@pytest.mark.takes(30)
 def test_disk_does_not_grow_with_pods(
     pods: Pods, repositories: Repositories, build: str, kubelet: Kubelet
 ) -> None:
@@ -316,6 +319,7 @@ def seconds_to_start(pods: Pods, reference: str) -> float:
 
 
 @verifies("SHARE-08")
+@pytest.mark.takes(12)
 def test_start_takes_no_longer_for_a_larger_image(
     pods: Pods, repositories: Repositories, build: str, evidence: Evidence
 ) -> None:
