@@ -8,7 +8,7 @@ import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from fixtures.evidence import Evidence
 from fixtures.manifests import Surroundings
 from fixtures.namespaces import Namespaces, run_labels, sweep, sweep_expired
 from fixtures.node_shell import NodeCommands
+from fixtures.preloaded import sandbox_images
 from fixtures.registry import node as node_registry
 from fixtures.registry import process
 from fixtures.registry.client import RegistryControl
@@ -133,6 +134,8 @@ def _start(options: Options, opening: Opening) -> Session:
         except canary.RegistryUnreached:
             if open_registry is not runner_found:
                 raise
+    listed = sandbox_images(api.find(f"/api/v1/nodes/{connection.nodes[0]}") or {})
+    connection = replace(connection, sandbox_images=tuple(listed))
     return Session(
         connection=connection.to_json() | {"platform": dict(sighting.lacks)},
         target=describe(target, registry, connection.probe_image, sighting, swept),

@@ -8,6 +8,7 @@ from conformance.checks.refusals import UNPULLED, refused
 from conformance.control import control, in_time
 from conformance.plugin import verifies
 from fixtures.api import Api
+from fixtures.connection import Connection
 from fixtures.credentials import Credentials, User, pull_secrets, with_secrets
 from fixtures.errors import Inapplicable
 from fixtures.kubelet_configuration import KubeletConfiguration
@@ -112,7 +113,12 @@ def test_image_pulled_anonymously_is_free(pods: Pods, site: Asset, alice: User, 
 @verifies("AUTH-21")
 @pytest.mark.parametrize("policy", ["IfNotPresent", "Never"])
 def test_preloaded_image_is_free(
-    pods: Pods, api: Api, node: str, kubelet_configuration: KubeletConfiguration, policy: str
+    pods: Pods,
+    api: Api,
+    node: str,
+    cluster: Connection,
+    kubelet_configuration: KubeletConfiguration,
+    policy: str,
 ) -> None:
     """Given an image that is on the node though no kubelet pulled it (the sandboxes' own, which the runtime provides), and the default policy,
     when a Pod without any credential mounts it under IfNotPresent or Never, then it starts, and no pull is tried.
@@ -121,7 +127,7 @@ def test_preloaded_image_is_free(
     chosen = kubelet_configuration.values.get(POLICY, DEFAULT_POLICY)
     if chosen != DEFAULT_POLICY:
         raise Inapplicable(f"speaks of kubelets with {POLICY} {DEFAULT_POLICY}; this one has {chosen}")
-    reference = preloaded_image(api, node)
+    reference = next(iter(cluster.sandbox_images), None) or preloaded_image(api, node)
     pod_ = pods.start(mounting(reference, pull_policy=policy))
 
     assert pod_.refusal() is None, str(pod_.refusal())
