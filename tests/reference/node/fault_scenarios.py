@@ -1406,6 +1406,7 @@ async def no_new_privileges(bench: Bench) -> Any:
     reference = await bench.push("site", site())
     one = container(code, mount(), securityContext={"allowPrivilegeEscalation": False})
     await bench.create("pod", [image(reference)], [one])
+    return await bench.outcome("pod")
 
 
 # --- what is told: status, metrics, statistics
