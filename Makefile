@@ -8,6 +8,11 @@ PROBE_IMAGE ?=
 WORKERS     ?=
 NODES       ?=
 PROFILE     ?=
+NODE_SHELL  ?=
+NODE_RESTART_KUBELET ?=
+NODE_RESTART_RUNTIME ?=
+NODE_REBOOT ?=
+PATIENCE    ?=
 REPORT      ?= report
 ARGS        ?=
 
@@ -21,7 +26,9 @@ option  = $(if $(strip $(2)),$(1)=$(call quote,$(2)))
 target  = $(call option,--kubeconfig,$(KUBECONFIG)) $(call option,--context,$(CONTEXT)) $(call option,--cluster,$(CLUSTER))
 options = $(target) $(call option,--registry,$(REGISTRY)) $(call option,--probe-image,$(PROBE_IMAGE)) \
           $(call option,--workers,$(WORKERS)) $(call option,--nodes,$(NODES)) $(call option,--profile,$(PROFILE)) \
-          $(call option,--report,$(REPORT))
+          $(call option,--node-shell,$(NODE_SHELL)) $(call option,--node-restart-kubelet,$(NODE_RESTART_KUBELET)) \
+          $(call option,--node-restart-runtime,$(NODE_RESTART_RUNTIME)) $(call option,--node-reboot,$(NODE_REBOOT)) \
+          $(call option,--patience,$(PATIENCE)) $(call option,--report,$(REPORT))
 
 .PHONY: help conformance list test lint images mutants clean-cluster environment
 
@@ -35,7 +42,8 @@ list: environment
 	@$(RUN) -m conformance list $(ARGS)
 
 test: environment
-	@$(RUN) -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(RUN) -m pytest -n auto -m "not whole" $(ARGS)
+	@$(RUN) -m pytest -m whole $(ARGS)
 
 lint: environment
 	@$(RUN) -m ruff check .

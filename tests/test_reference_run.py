@@ -30,13 +30,17 @@ def failing(report: dict[str, Any]) -> set[str]:
     return {one["id"] for one in report["requirements"] if one["verdict"] == "fail"}
 
 
-@pytest.mark.xdist_group("reference")
+@pytest.mark.whole
 def test_reference_is_conformant(tmp_path: Path) -> None:
-    """The whole suite finds the reference cluster conformant, in a hundred requirements at least, and says that it is none."""
+    """The whole suite finds the reference cluster conformant, in nearly all requirements, and says that it is none."""
     code, output, report = run(tmp_path)
     assert code == 0, output
-    assert report["counts"]["pass"] >= 100
-    assert report["counts"]["fail"] == report["counts"]["inconclusive"] == 0
+    assert report["counts"]["pass"] >= 180
+    assert report["counts"]["fail"] == report["counts"]["not verified"] == 0
+    unjudged = [one for one in report["requirements"] if one["verdict"] in ("inconclusive", "not selected")]
+    assert [one["id"] for one in unjudged if one["verdict"] == "inconclusive" and not one["lacks"]] == []
+    assert all(one["reason"] for one in unjudged)
+    assert len(unjudged) <= 15, [one["id"] for one in unjudged]
     assert report["target"]["reference"] is True
     assert output.rstrip().splitlines()[-1] == "result: conformant (exit code 0)"
     assert report["run"]["leftovers"] == []
@@ -52,7 +56,7 @@ KILLS = {
 """By fault: a requirement that names it, and one that does not."""
 
 
-@pytest.mark.xdist_group("reference")
+@pytest.mark.whole
 @pytest.mark.parametrize("fault", KILLS)
 def test_mutant_fails_where_its_fault_is_named(tmp_path: Path, fault: str) -> None:
     """A reference cluster with one fault fails a requirement that names the fault and passes one that does not."""
@@ -65,7 +69,7 @@ def test_mutant_fails_where_its_fault_is_named(tmp_path: Path, fault: str) -> No
     assert failing(report) == {named}
 
 
-@pytest.mark.xdist_group("reference")
+@pytest.mark.whole
 def test_unsupported_runtime_is_told_at_once(tmp_path: Path) -> None:
     """On a runtime that refuses image volumes nothing waits: what needs them is unsupported, in the runtime's own words."""
     code, output, report = run(tmp_path, "--cluster=reference:containerd-1.7")

@@ -23,6 +23,10 @@ Variables of `make conformance`, all optional:
   PROBE_IMAGE  an image with Python 3.8 or later as python3 that the nodes can pull
   WORKERS      how many checks run at the same time (4)
   NODES        the name of the node to judge; a run judges one
+  NODE_SHELL   a command that runs sh on the node {node} with its own input, such as `docker exec -i {node}`,
+               `ssh root@{node}`, or the word pod (a privileged Pod): restarts, removals and static Pods are judged with it; off by default.
+               NODE_RESTART_KUBELET, NODE_RESTART_RUNTIME, NODE_REBOOT: how, where it is not by systemctl
+  PATIENCE     seconds within which the runtime gives up a pull that stalls
   PROFILE      all, or must: the required requirements only
   REPORT       the folder for reports (report)
   ARGS         further arguments, such as --requirement=SUB-03
