@@ -174,5 +174,11 @@ def _row(one: Trace) -> str:
     links = " ".join(f"[{number}]({link})" for number, link in enumerate(one.links, 1))
     names = " ".join(part for part in (one.id, links) if part)
     shown_by = ", ".join(one.requirements) or f"none: {one.note}"
-    cells = (names, one.versions, one.says, shown_by, one.reproduced or "not yet")
+    cells = (
+        names,
+        one.versions,
+        one.says,
+        shown_by,
+        one.reproduced or ("not yet" if one.requirements else ""),
+    )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
