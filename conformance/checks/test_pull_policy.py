@@ -11,6 +11,8 @@ import pytest
 
 from conformance.control import control, in_time
 from conformance.plugin import verifies
+from fixtures.api import Api
+from fixtures.connection import Connection
 from fixtures.errors import Inconclusive, Lacking
 from fixtures.kubelet_configuration import NEED, KubeletConfiguration
 from fixtures.manifests import (
@@ -467,16 +469,25 @@ def volumes_beyond(rate: float, burst: int) -> int:
     return count
 
 
+@pytest.fixture
+def limited(api: Api, cluster: Connection) -> tuple[str, KubeletConfiguration]:
+    """The first node, of those under test and then of the others, whose kubelet limits the rate of pulls; else the one under test."""
+    kubelets = [(one, KubeletConfiguration.read(api, one)) for one in (*cluster.nodes, *cluster.other_nodes)]
+    return next((found for found in kubelets if found[1].pull_rate), kubelets[0])
+
+
 @verifies("PULL-17")
 @pytest.mark.takes(13)
 def test_pulls_count_against_the_rate_limit(
-    pods: Pods, site: Asset, kubelet_configuration: KubeletConfiguration
+    pods_at: PodsAt, site: Asset, limited: tuple[str, KubeletConfiguration]
 ) -> None:
     """Given an image with more tags than registryPullQPS and registryBurst let be pulled at once, when a Pod mounts a volume of each, then no
     more pulls than allowed reach the registry, the Pod says `pull QPS exceeded`, and it starts later.
     Control: the kubelet was fast enough to reach its limit.
     """
-    rate, burst = kubelet_configuration.pull_rate, kubelet_configuration.pull_burst
+    node, configuration = limited
+    pods = pods_at("restricted", on=node)
+    rate, burst = configuration.pull_rate, configuration.pull_burst
     tags = [f"v{number}" for number in range(volumes_beyond(rate, burst))]
     for tag in tags:
         site.repository.push(site.image, tag)
