@@ -156,7 +156,7 @@ def test_disk_does_not_grow_with_pods(
     pods: Pods, repositories: Repositories, build: str, kubelet: Kubelet
 ) -> None:
     """Given an image of 64 MiB that does not compress, when four more Pods mount it, then the node's image file system grows by less than
-    one more image, once in three times at least: what others write there meanwhile counts, too.
+    two more images, once in three times at least: what others write there meanwhile counts, too.
     Control: the first Pod made it grow, by half the image's size at least.
     """
     size = 64 * MEBIBYTE
@@ -169,14 +169,14 @@ def test_disk_does_not_grow_with_pods(
     pods.started(manifest)
     used = disk.grown_by(size // 2, before, seconds=60)
     growths: list[int] = []
-    while len(growths) < ROUNDS and min(growths, default=size) >= size:
+    while len(growths) < ROUNDS and min(growths, default=2 * size) >= 2 * size:
         for pod_ in [pods.create(manifest) for _ in range(4)]:
             pod_.settle()
             assert pod_.answers().of("status")["sha256"] == asset.tree["large.bin"].sha256
         used, last = disk.measured_anew(seconds=60), used
         growths.append(used - last)
 
-    assert min(growths) < size
+    assert min(growths) < 2 * size
 
 
 @verifies("SHARE-04")
