@@ -129,6 +129,17 @@ def test_ports_set_aside() -> None:
             started.control.open_listener()
 
 
+def test_address_that_is_down_is_nobody_elses() -> None:
+    """While an address is down its port is still its owner's: whoever opens one then gets another."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with running(ports=range(port, port + 3)) as started:
+        registry = started.control
+        first = registry.open_listener()
+        registry.close_listener(first)
+        assert registry.open_listener() != first
+
+
 def test_access_holds_on_every_address(
     control: RegistryControl, registry: Running, web_at: WebAt, repository: str
 ) -> None:
