@@ -341,7 +341,9 @@ def test_slow():
 def interrupted(suite: Suite, *arguments: str, number: int = signal.SIGINT, again: bool = False) -> Done:
     """Run the slow checks in a process group of their own and send it a signal once the second one runs."""
     suite.checks(SLOW)
-    command = [sys.executable, "-m", "pytest", *suite.options, "checks", *arguments]
+    # A shell's background job ignores SIGINT, and so would whatever the tests start there.
+    command = ["env", "--default-signal=INT"]
+    command += [sys.executable, "-m", "pytest", *suite.options, "checks", *arguments]
     process = subprocess.Popen(
         command,
         cwd=suite.folder,
